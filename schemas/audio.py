@@ -1,0 +1,141 @@
+"""audio/*: what a recording is, and clips of it as sound and spectrogram.
+
+Times are seconds from the start of the recording, frequencies Hz, levels decibels relative to full
+scale^2/Hz ("density") or full scale^2 ("spectrum").
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from rpc.errors import ErrorObject
+from rpc.methods import Params
+from schemas.base import Fraction, Input, NonNegative, Wire
+
+Delivery = Literal["inline", "file"]
+Include = Literal["spectrogram", "audio"]
+Colormap = Literal["greys", "greys_r", "viridis", "magma", "inferno", "plasma", "turbo"]
+Pixels = Annotated[int, Meta(ge=1, le=8192)]
+ClipPath = Annotated[str, Meta(min_length=1)]
+
+
+class InlineBlob(Wire, frozen=True, tag_field="kind", tag="inline"):
+    """Bytes inside the reply, base64."""
+
+    mime: str
+    base64: str
+
+
+class FileBlob(Wire, frozen=True, tag_field="kind", tag="file"):
+    """Bytes in a file of `bytes` bytes that the sidecar wrote; it lives at least 10 minutes."""
+
+    mime: str
+    path: str
+    bytes: int
+
+
+Blob = InlineBlob | FileBlob
+
+
+class SpectrogramSettings(Input, frozen=True):
+    """How a spectrogram is computed and drawn.
+
+    Hann window, power spectral density in dB re full scale^2/Hz, as
+    `scipy.signal.spectrogram(scaling="density", detrend=False)` defines it. `fft_samples` defaults to
+    `window_samples` (longer: zero-padded). `decibel_range` maps to the ends of the colormap; "auto" takes
+    it from the clip. `frequency_range_hz` defaults to 0..Nyquist. With `resize` the picture is
+    `width_pixels` x `height_pixels`, otherwise one pixel per frame and frequency bin.
+    `reference_frequency_hz` draws a line at that frequency.
+    """
+
+    window_samples: Annotated[int, Meta(ge=2, le=65536)] = 512
+    overlap_fraction: Fraction = 0.5
+    fft_samples: Annotated[int, Meta(ge=2, le=65536)] | None = None
+    scaling: Literal["density", "spectrum"] = "density"
+    decibel_range: tuple[float, float] | Literal["auto"] = (-80.0, -20.0)
+    frequency_range_hz: tuple[NonNegative, NonNegative] | None = None
+    scale: Literal["linear", "mel", "log"] = "linear"
+    colormap: Colormap = "greys"
+    width_pixels: Pixels = 224
+    height_pixels: Pixels = 224
+    resize: bool = True
+    reference_frequency_hz: NonNegative | None = None
+
+
+class AudioSettings(Input, frozen=True):
+    """How the sound of a clip is prepared.
+
+    `channel` (0-based) picks one channel, otherwise all are averaged. `normalize` scales the peak to full
+    scale. `sample_rate` (Hz) resamples. `highpass_hz` and `lowpass_hz` filter before that.
+    """
+
+    channel: Annotated[int, Meta(ge=0, le=1023)] | None = None
+    normalize: bool = True
+    sample_rate: Annotated[int, Meta(ge=100, le=1_000_000)] | None = None
+    highpass_hz: Annotated[float, Meta(gt=0)] | None = None
+    lowpass_hz: Annotated[float, Meta(gt=0)] | None = None
+
+
+class InfoParams(Params, frozen=True):
+    """audio/info: what is known of the recording at `path`."""
+
+    path: ClipPath
+
+
+class RecordingInfo(Wire, frozen=True):
+    """A recording's format, and when, where and by what it was made as far as its header or name tell.
+
+    `recorded_at` is ISO 8601, with an offset only where the source gives one; `time_source` says what that
+    source was. `gain_db` in decibels, `temperature_c` in degrees Celsius, `latitude` and `longitude` in
+    degrees.
+    """
+
+    path: str
+    duration_seconds: float
+    sample_rate: int
+    channels: int
+    frames: int
+    format: str
+    subtype: str
+    size_bytes: int
+    recorded_at: str | None = None
+    time_source: str | None = None
+    device: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    gain_db: float | None = None
+    temperature_c: float | None = None
+    comment: str | None = None
+
+
+class ClipParams(Params, frozen=True):
+    """audio/clip: one clip, from `start_seconds` to `end_seconds`, padded with silence outside the recording."""
+
+    path: ClipPath
+    start_seconds: float
+    end_seconds: float
+    spectrogram: SpectrogramSettings = SpectrogramSettings()
+    audio: AudioSettings = AudioSettings()
+    include: tuple[Include, ...] = ("spectrogram", "audio")
+    delivery: Delivery = "inline"
+
+
+class Clip(Wire, frozen=True):
+    """A clip. `padded_seconds` is the silence added [before, after]; `duration_seconds` counts it.
+
+    `sample_rate` (Hz) is that of the audio delivered; `frequency_range_hz` and `decibel_range` are what the
+    spectrogram's edges and colours stand for.
+    """
+
+    path: str
+    start_seconds: float
+    end_seconds: float
+    duration_seconds: float
+    sample_rate: int
+    padded_seconds: tuple[float, float]
+    frequency_range_hz: tuple[float, float] | None = None
+    decibel_range: tuple[float, float] | None = None
+    spectrogram: Blob | None = None
+    audio: Blob | None = None

@@ -1,0 +1,48 @@
+"""Every method there is. A server looks names up here; the generators walk it.
+
+The structs are named as strings, because a sidecar answers its first request before it has imported them
+all; a test resolves every one.
+"""
+
+from __future__ import annotations
+
+from rpc import errors
+from rpc.methods import Method
+
+_FILE = (errors.FileMissing, errors.PermissionRefused)
+_SOUND = (*_FILE, errors.DecodeFailed)
+_WRITE = (errors.PermissionRefused, errors.DiskFull)
+_RUN = (
+    errors.ConfigInvalid,
+    errors.EnvironmentNotReady,
+    errors.ModelNotFound,
+    errors.ModelLoadFailed,
+    errors.WorkerCrashed,
+    errors.OutOfMemory,
+    *_FILE,
+    errors.DiskFull,
+)
+
+METHODS: tuple[Method, ...] = (
+    Method("health", "schemas.health", "NoParams", "Health"),
+    Method("audio/info", "schemas.audio", "InfoParams", "RecordingInfo", _SOUND),
+    Method("audio/clip", "schemas.audio", "ClipParams", "Clip", _SOUND),
+    Method("folders/scan", "schemas.folders", "ScanParams", "Scan", _FILE),
+    Method("config/save", "schemas.config", "SaveParams", "SavedConfig", (errors.ConfigInvalid, *_WRITE)),
+    Method("config/load", "schemas.config", "LoadParams", "LoadedConfig", (errors.ConfigInvalid, *_FILE)),
+    Method("config/validate", "schemas.config", "ValidateParams", "Validation", _FILE),
+    Method("env/check", "schemas.env", "CheckParams", "Environment"),
+    Method("env/setup", "schemas.env", "SetupParams", "Environment", (errors.ArchiveInvalid, *_FILE, errors.DiskFull)),
+    Method("models/list", "schemas.models", "ListParams", "ModelList", (errors.EnvironmentNotReady,)),
+    Method("inference/run", "schemas.jobs", "RunParams", "JobReport", _RUN),
+    Method("jobs/resume", "schemas.jobs", "ResumeParams", "JobReport", (errors.JobNotFound, *_RUN)),
+    Method("scores/load", "schemas.scores", "LoadParams", "ScoreTable", (errors.FormatUnknown, *_FILE)),
+    Method("scores/close", "schemas.scores", "CloseParams", "None", (errors.ScoresNotFound,)),
+    Method("detections/sample", "schemas.detections", "SampleParams", "Sample", (errors.ScoresNotFound,)),
+)
+
+WORKER_METHODS: tuple[Method, ...] = (
+    Method("worker/describe", "schemas.worker", "DescribeParams", "WorkerDescription"),
+    Method("worker/models", "schemas.worker", "ModelsParams", "ModelList"),
+    Method("worker/run", "schemas.worker", "RunJobParams", "JobOutcome", _RUN),
+)

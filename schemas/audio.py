@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from rpc.errors import ErrorObject
 from rpc.methods import Params
 from schemas.base import Fraction, Input, NonNegative, Wire
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from rpc.methods import Params
-from schemas.base import BandHz, Fraction, Input, NonNegative, Wire
+from schemas.base import BandHz, Input, NonNegative, Wire
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 PathText = Annotated[str, Meta(min_length=1)]

@@ -1,0 +1,234 @@
+"""The folder of one job: which file is where, its config, its state, its lock.
+
+    <output.folder>/<name>_<UTC timestamp>/
+      config.json  job.json  log.txt  environment.json  scores/part-000001.parquet ...  ledger.jsonl
+      failures.csv  predictions.csv  predictions.parquet  summary.json  .lock
+
+What lives here: paths, config.json, job.json, the lock. What must not: the scores (parts.py), what became of
+each recording (ledger.py), transitions between states (the job manager's).
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from rpc.errors import ConfigInvalid, InternalError, JobNotFound, RequestFailed, from_os_error
+from schemas.config import CheckpointModel, Config
+from schemas.jobs import JobState
+from survey import atomic
+from survey.lock import FolderLock, is_locked
+
+_FORBIDDEN_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+_LONGEST_NAME = 80
+
+
+class JobRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
+    """job.json: where the job stands. Times are ISO 8601 in UTC; unknown fields of later versions are dropped.
+
+    `message` is the reason of a failure, `code` its error code; `environment` the interpreter that ran it.
+    """
+
+    job_id: str
+    name: str
+    state: JobState
+    created_at: str
+    started_at: str | None = None
+    ended_at: str | None = None
+    files_total: int = 0
+    files_done: int = 0
+    files_failed: int = 0
+    files_skipped: int = 0
+    clips: int = 0
+    audio_seconds: float = 0.0
+    elapsed_seconds: float = 0.0
+    message: str | None = None
+    code: int | None = None
+    environment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """A job's folder, by its absolute path. Make one with `create` or `open`."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, config: Config, now: datetime, *, job_id: str | None = None) -> JobFolder:
+        """Make the folder of a new job in `config.output.folder`, with config.json and a queued job.json.
+
+        The paths in config.json are made absolute, so that the job can be resumed from anywhere.
+
+        Raises
+        ------
+        PermissionRefused, DiskFull, RequestFailed
+            The folder cannot be made or written.
+        """
+        config = with_absolute_paths(config)
+        folder = cls(_make_folder(Path(config.output.folder), _folder_name(config.name, now)))
+        folder.write_config(config)
+        created = now.astimezone(UTC).isoformat(timespec="seconds")
+        folder.write_record(
+            JobRecord(job_id=job_id or secrets.token_hex(6), name=config.name, state="queued", created_at=created)
+        )
+        return folder
+
+    @classmethod
+    def open(cls, path: str | Path) -> JobFolder:
+        """The existing job folder at `path`.
+
+        Raises
+        ------
+        JobNotFound
+            There is no folder, or it holds no config.json.
+        """
+        folder = cls(Path(path).absolute())
+        if not folder.config_path.is_file():
+            raise JobNotFound(f"{folder.path} is not the folder of a job: it holds no config.json.", path=folder.path)
+        return folder
+
+    @property
+    def config_path(self) -> Path:
+        """The job's own copy of its config."""
+        return self.path / "config.json"
+
+    @property
+    def record_path(self) -> Path:
+        """The job's state."""
+        return self.path / "job.json"
+
+    @property
+    def log_path(self) -> Path:
+        """What happened, for people."""
+        return self.path / "log.txt"
+
+    @property
+    def environment_path(self) -> Path:
+        """Versions, device, batch size."""
+        return self.path / "environment.json"
+
+    @property
+    def scores_path(self) -> Path:
+        """The folder of the closed parts: the truth about what is scored."""
+        return self.path / "scores"
+
+    @property
+    def ledger_path(self) -> Path:
+        """A line per event of a recording."""
+        return self.path / "ledger.jsonl"
+
+    @property
+    def failures_path(self) -> Path:
+        """The recordings that could not be scored."""
+        return self.path / "failures.csv"
+
+    @property
+    def predictions_path(self) -> Path:
+        """The scores in OpenSoundscape's form."""
+        return self.path / "predictions.csv"
+
+    @property
+    def predictions_parquet_path(self) -> Path:
+        """The scores in the sparse form: file, start_time, end_time, class, score."""
+        return self.path / "predictions.parquet"
+
+    @property
+    def summary_path(self) -> Path:
+        """What the job did, in numbers."""
+        return self.path / "summary.json"
+
+    @property
+    def lock_path(self) -> Path:
+        """The file that whoever works on the job holds locked."""
+        return self.path / ".lock"
+
+    def read_config(self) -> Config:
+        """The job's config. Raises ConfigInvalid with the path of the fault, or what reading the file raises."""
+        try:
+            return msgspec.json.decode(_read(self.config_path), type=Config)
+        except msgspec.DecodeError as error:
+            raise ConfigInvalid(f"{self.config_path}: {error}", path=self.config_path) from error
+
+    def write_config(self, config: Config) -> None:
+        """Replace config.json."""
+        atomic.write_bytes(self.config_path, _pretty(config))
+
+    def read_record(self) -> JobRecord:
+        """Where the job stands. Raises JobNotFound when job.json is missing or damaged."""
+        try:
+            return msgspec.json.decode(_read(self.record_path), type=JobRecord)
+        except (msgspec.DecodeError, RequestFailed) as error:
+            message = f"The state of the job in {self.path} cannot be read: job.json is missing or damaged."
+            raise JobNotFound(message, path=self.record_path) from error
+
+    def write_record(self, record: JobRecord) -> None:
+        """Replace job.json."""
+        atomic.write_bytes(self.record_path, _pretty(record))
+
+    def lock(self) -> FolderLock:
+        """Hold the job for this process: a context manager. Raises Busy while somebody else does."""
+        return FolderLock(self.lock_path)
+
+    def is_locked(self) -> bool:
+        """Whether somebody is working on the job."""
+        return is_locked(self.lock_path)
+
+
+def with_absolute_paths(config: Config) -> Config:
+    """The config with every path made absolute from the working folder."""
+    replace = msgspec.structs.replace
+    inputs = config.input
+    absolute_inputs = replace(
+        inputs,
+        files=tuple(_absolute(path) for path in inputs.files),
+        folders=tuple(_absolute(path) for path in inputs.folders),
+        patterns=tuple(_absolute(path) for path in inputs.patterns),
+    )
+    model = config.model
+    if isinstance(model, CheckpointModel):
+        model = replace(model, path=_absolute(model.path))
+    output = replace(config.output, folder=_absolute(config.output.folder))
+    return replace(config, model=model, input=absolute_inputs, output=output)
+
+
+def _absolute(path: str) -> str:
+    # Not resolve(): a link to a drive keeps the name that its user knows it by.
+    return str(Path(path).expanduser().absolute())
+
+
+def _folder_name(name: str, now: datetime) -> str:
+    safe = _FORBIDDEN_IN_NAMES.sub("_", name).strip(" .")[:_LONGEST_NAME].strip(" .") or "job"
+    return f"{safe}_{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _make_folder(parent: Path, name: str) -> Path:
+    """Make a new folder for the job; two jobs of one name and second get different ones."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for attempt in range(1, 1000):
+            folder = parent / (name if attempt == 1 else f"{name}-{attempt}")
+            try:
+                folder.mkdir()
+                (folder / "scores").mkdir()
+            except FileExistsError:
+                continue
+            return folder
+    except OSError as error:
+        raise from_os_error(error, parent, "make a job folder in") from error
+    raise InternalError(f"No free name for a job folder {name} in {parent}.")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise from_os_error(error, path, "read") from error
+
+
+def _pretty(value: msgspec.Struct) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"

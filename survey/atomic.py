@@ -1,60 +1,71 @@
-"""Files that are there whole or not at all: written aside, synced, renamed.
+"""Writing a file so that it is either the old one or the new one, whatever happens meanwhile.
 
-What lives here: the one way in which small files (configs, states, summaries) reach the disk. What must
-not: what the files mean.
+What lives here: write aside, fsync, rename; sweeping what a crash left aside. What must not: any format.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-import uuid
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
-from rpc.errors import RequestFailed, from_os_error
+from rpc.errors import from_os_error
+
+ASIDE_SUFFIX = ".partial"
 
 
-def write_atomically(path: Path, content: bytes, *, overwrite: bool = True) -> None:
-    """Write `content` to `path`; whoever reads it sees the old content or the new one, never a mixture.
-
-    A link is followed, and a file that is replaced keeps its permissions.
+@contextlib.contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Give a path beside `path` to write to; on success it is flushed to disk and takes `path`'s name.
 
     Raises
     ------
-    RequestFailed
-        The file exists and may not be overwritten; DiskFull, PermissionRefused or FileMissing (no such
-        folder) as the system says.
+    rpc.errors.RequestFailed
+        The leaf that fits the OSError: DiskFull, PermissionRefused, FileMissing.
     """
-    target = Path(os.path.realpath(path))
-    if not overwrite and target.exists():
-        raise RequestFailed(f"{path} exists already.", path=path, hint="Choose another name, or allow overwriting.")
-    aside = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex[:12]}.tmp")
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}{ASIDE_SUFFIX}")
     try:
-        _write_synced(aside, content)
-        if target.exists():
-            aside.chmod(target.stat().st_mode & 0o7777)
-        aside.replace(target)
-        sync_folder(target.parent)
+        yield aside
+        _flush(aside)
+        aside.replace(path)
+        flush_folder(path.parent)
     except OSError as error:
         raise from_os_error(error, path, "write") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole small file atomically. Raises as `written_aside`."""
+    with written_aside(path) as aside:
+        aside.write_bytes(content)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames inside `folder` survive a power cut, where the system offers that (Windows does not)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+def sweep_aside(folder: Path) -> int:
+    """Remove what interrupted writers left in `folder`; only files that `written_aside` named. Returns how many."""
+    leftovers = [path for path in folder.glob(f".*{ASIDE_SUFFIX}") if path.is_file()]
+    for path in leftovers:
+        with contextlib.suppress(OSError):
+            path.unlink()
+    return len(leftovers)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut. Does nothing where folders cannot be opened (Windows)."""
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
     except OSError:
-        return  # some network file systems refuse it; the rename stands all the same
+        return
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())

@@ -1,0 +1,78 @@
+"""Writes what is generated from the structs in schemas/: one JSON Schema per params and per result.
+
+`python3 dev.py contract` writes, `--check` only tells whether what is committed is current.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rpc.methods import Method
+from schemas.catalogue import METHODS, WORKER_METHODS
+from schemas.config import Config
+from tools.paths import ROOT
+
+JSON_FOLDER = ROOT / "schemas" / "json"
+
+
+def generated_files() -> dict[Path, str]:
+    """Every generated file's path and what it must contain."""
+    files = {JSON_FOLDER / "config-file.json": _schema(Config)}
+    for method in (*METHODS, *WORKER_METHODS):
+        files |= _schemas_of(method)
+    return files
+
+
+def stale_files() -> list[Path]:
+    """Generated files that are missing, differ, or should not be there."""
+    wanted = generated_files()
+    left_over = [path for path in JSON_FOLDER.glob("*.json") if path not in wanted]
+    return left_over + [path for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text]
+
+
+def write() -> None:
+    """Bring every generated file up to date."""
+    wanted = generated_files()
+    for path in stale_files():
+        if path in wanted:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted[path], "utf-8")
+        else:
+            path.unlink()
+        print(f"contract: {path.relative_to(ROOT)}")
+
+
+def _schemas_of(method: Method) -> dict[Path, str]:
+    stem = method.name.replace("/", ".")
+    return {
+        JSON_FOLDER / f"{stem}.params.json": _schema(method.params),
+        JSON_FOLDER / f"{stem}.result.json": _schema(method.result),
+    }
+
+
+def _schema(type_: Any) -> str:
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(type_)}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Write, or with --check exit 1 when something is stale."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    if not parser.parse_args().check:
+        write()
+        return
+    stale = stale_files()
+    for path in stale:
+        print(f"stale: {path.relative_to(ROOT)} (run python3 dev.py contract)")
+    sys.exit(1 if stale else 0)
+
+
+if __name__ == "__main__":
+    main()

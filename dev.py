@@ -23,7 +23,7 @@ from tools.testing import run_tests
 
 
 def demo(options: argparse.Namespace) -> None:
-    """set up, then score real sound through the sidecar and show what was found"""
+    """Set up, then score real sound through the sidecar and show what was found"""
     python = setup.ensure_sidecar_environment()
     archive = setup.ensure_archive()
     arguments: list[str | Path] = ["--archive", archive]
@@ -38,7 +38,7 @@ def demo(options: argparse.Namespace) -> None:
 
 
 def test(options: argparse.Namespace) -> None:
-    """all tests (--fast: without the slow ones)"""
+    """All tests (--fast: without the slow ones)"""
     if not run_tests(fast=options.fast, arguments=options.rest):
         sys.exit(1)
 
@@ -50,12 +50,12 @@ def check(_options: argparse.Namespace) -> None:
 
 
 def contract(_options: argparse.Namespace) -> None:
-    """regenerate what is generated from the structs"""
+    """Regenerate what is generated from the structs"""
     run([setup.ensure_sidecar_environment(), "-m", "tools.generate_contract"], cwd=ROOT)
 
 
 def bench(options: argparse.Namespace) -> None:
-    """the side-by-side benchmarks (all, or those named)"""
+    """The side-by-side benchmarks (all, or those named)"""
     python, _ = setup.ensure_sidecar_environment(), setup.ensure_ml_environment()
     known = {path.stem: path for path in sorted((ROOT / "benchmarks").glob("*.py")) if not path.stem.startswith("_")}
     unknown = [name for name in options.rest if name not in known]
@@ -67,7 +67,7 @@ def bench(options: argparse.Namespace) -> None:
 
 
 def build_runtime(_options: argparse.Namespace) -> None:
-    """the packed ML environment, environments/dipper_pytorch_env.tar.gz"""
+    """The packed ML environment, environments/dipper_pytorch_env.tar.gz"""
     print(f"dev: {setup.ensure_archive()} is current")
 
 
@@ -79,7 +79,7 @@ def setup_environments(options: argparse.Namespace) -> None:
 
 
 def clean(_options: argparse.Namespace) -> None:
-    """remove everything that was built"""
+    """Remove everything that was built"""
     for folder in (VENV, ML, BUILD, ROOT / "dist", DEMO_OUTPUT, DEV_STATE):
         if folder.exists():
             print(f"dev: removing {folder.relative_to(ROOT)}/", flush=True)

@@ -91,10 +91,9 @@ class Demo:
     def scan(self, folder: Path) -> None:
         """folders/scan."""
         scan = self.sidecar.call("folders/scan", ScanParams(folder=str(folder), probe=True), Scan, Bar("scanning"))
-        hours = sum(file.duration_seconds or 0 for file in scan.files) / 3600
-        say(
-            f"2. Recordings: {scan.count} in {shown(scan.folder)}, {hours * 60:.1f} minutes, {scan.total_bytes / 1e6:.1f} MB"
-        )
+        minutes = sum(file.duration_seconds or 0 for file in scan.files) / 60
+        megabytes = scan.total_bytes / 1e6
+        say(f"2. Recordings: {scan.count} in {shown(scan.folder)}, {minutes:.1f} minutes, {megabytes:.1f} MB")
         for skipped in scan.skipped:
             say(f"   left out: {shown(skipped.path)}: {skipped.reason}")
 
@@ -253,10 +252,11 @@ def main() -> None:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     DEMO_OUTPUT.mkdir(exist_ok=True)
-    folders = ["--state-folder", DEV_STATE / "state", "--cache-folder", DEV_STATE / "cache"]
+    command: list[str | Path] = [sys.executable, "-m", "sidecar"]
+    command += ["--state-folder", DEV_STATE / "state", "--cache-folder", DEV_STATE / "cache"]
     log = DEMO_OUTPUT / "sidecar.log"
     try:
-        with SidecarClient([sys.executable, "-m", "sidecar", *folders], stderr=log) as sidecar:
+        with SidecarClient(command, stderr=log) as sidecar:
             succeeded = Demo(sidecar, options).run()
     except Refused as refused:
         hint = refused.error.data.hint if refused.error.data else None

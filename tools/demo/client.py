@@ -97,6 +97,15 @@ class SidecarClient:
             elif message.method is None:
                 return msgspec.json.decode(message.result, type=result)
 
+    def cancel(self) -> None:
+        """Cancel the request under way; call it from its progress callback."""
+        self._send(_Outgoing("$/cancelRequest", {"id": self._last_id}))
+
+    @property
+    def pid(self) -> int:
+        """The sidecar's process id."""
+        return self._process.pid
+
     def _send(self, message: _Outgoing) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(msgspec.json.encode(message) + b"\n")

@@ -13,7 +13,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=200)]
 PathText = Annotated[str, Meta(min_length=1)]
 Positive = Annotated[float, Meta(gt=0)]
 OutputFormat = Literal["csv", "parquet"]
-Device = Annotated[str, Meta(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+Device = Annotated[str, Meta(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:1")]
 
 
 class ZooModel(Input, frozen=True, tag_field="source", tag="zoo"):

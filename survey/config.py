@@ -1,0 +1,227 @@
+"""The config file of an inference run: read, checked, normalised, written, and compared with another.
+
+What lives here: everything about a config that needs no look at the recordings or the model. What must
+not: the older forms (migrate.py), the recordings that a config names (inputs.py).
+
+Relative paths in a config file are relative to the folder of that file, so that a survey can be moved with
+its config; those in a config that a program hands over are relative to the server's working folder. In
+today's form every path is absolute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rpc.errors import ConfigInvalid, FileMissing, RequestFailed, from_os_error
+from schemas.config import (
+    CheckpointModel,
+    Config,
+    ConfigProblem,
+    InputConfig,
+    LoadedConfig,
+    ModelConfig,
+    RibbitModel,
+    SavedConfig,
+)
+from survey import atomic
+from survey.faults import find_faults
+from survey.migrate import migrate, recognise
+
+MAX_CONFIG_BYTES = 64 * 1024 * 1024
+_SHOWN_FAULTS = 5
+
+
+def load_config(path: str | Path) -> LoadedConfig:
+    """The config in the file at `path`, in whatever form it is, brought to today's.
+
+    Raises
+    ------
+    FileMissing, PermissionRefused
+        The file cannot be read.
+    ConfigInvalid
+        It is no JSON, or no config; the message names the field.
+    """
+    file = Path(path).expanduser().absolute()
+    document = read_document(file)
+    source_format = recognise(document)
+    document, warnings = migrate(document, file.parent)
+    return LoadedConfig(
+        config=parse_config(document, file.parent, file), source_format=source_format, warnings=warnings
+    )
+
+
+def save_config(path: str | Path, config: Config, *, overwrite: bool = True) -> SavedConfig:
+    """Write `config` to `path`, normalised and with every default spelt out.
+
+    Raises
+    ------
+    ConfigInvalid
+        Its fields contradict each other.
+    RequestFailed
+        The file exists and may not be overwritten, or cannot be written.
+    """
+    file = Path(path).expanduser().absolute()
+    raise_for(list(contradictions(config)), file)
+    whole = normalised(config, Path.cwd())
+    if not overwrite and file.exists():
+        raise RequestFailed(f"{file} exists already.", path=file, hint="Choose another name, or allow overwriting.")
+    if not file.parent.is_dir():
+        raise FileMissing(f"There is no folder {file.parent} to save the config in.", path=file.parent)
+    atomic.write_bytes(file, encode_config(whole))
+    return SavedConfig(path=str(file), config=whole)
+
+
+def encode_config(config: Config) -> bytes:
+    """`config` as indented JSON, every default spelt out."""
+    return msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n"
+
+
+def read_document(path: Path) -> Any:
+    """The JSON value in the file at `path`; a byte order mark is passed over."""
+    try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise ConfigInvalid(f"{path} is too large to be a config file.", path=path)
+        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    except OSError as error:
+        raise from_os_error(error, path, "read") from error
+    try:
+        content.decode("utf-8")
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigInvalid(f"{path} is not a config file: {_place_of(error, content)}.", path=path) from error
+
+
+def _place_of(error: Exception, content: bytes) -> str:
+    """What is wrong with the JSON, counted in lines as editors do."""
+    message, _, position = str(error).partition(" (byte ")
+    digits = position.rstrip(")")
+    if not digits.isdigit():
+        return "it is nested too deeply" if isinstance(error, RecursionError) else f"it is no JSON ({error})"
+    before = content[: int(digits)]
+    line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+    return f"{message} in line {line}, column {column}"
+
+
+def parse_config(document: Any, base: Path, path: Path | None = None) -> Config:
+    """`document`, as decoded from JSON, as a normalised Config. `path` is the file it came from, for errors."""
+    raise_for(check_config(document), path)
+    return normalised(msgspec.convert(document, Config), base)
+
+
+def check_config(document: Any) -> list[ConfigProblem]:
+    """Every fault of `document` (today's form) that can be seen without looking at recordings or models."""
+    faults = list(find_faults(document, Config))
+    return faults or list(contradictions(msgspec.convert(document, Config)))
+
+
+def raise_for(problems: list[ConfigProblem], path: Path | None = None) -> None:
+    """Raise ConfigInvalid that names the problems, if there are any."""
+    if not problems:
+        return
+    shown = " ".join(f"{problem.path}: {problem.message}" for problem in problems[:_SHOWN_FAULTS])
+    more = len(problems) - _SHOWN_FAULTS
+    tail = f" ({more} more)" if more > 0 else ""
+    raise ConfigInvalid(f"The config cannot be used. {shown}{tail}", path=path)
+
+
+def contradictions(config: Config) -> Iterator[ConfigProblem]:
+    """Fields that are right each, but not together."""
+    overlap = config.inference.clip_overlap_seconds
+    if isinstance(config.model, RibbitModel):
+        yield from _ribbit_contradictions(config.model)
+        if overlap >= config.model.clip_seconds:
+            message = f"Clips of {config.model.clip_seconds:g} s cannot overlap by {overlap:g} s; choose less."
+            yield ConfigProblem(path="$.inference.clipOverlapSeconds", message=message)
+    threshold = config.output.threshold
+    if threshold is not None and not math.isfinite(threshold):
+        yield ConfigProblem(path="$.output.threshold", message="The threshold must be a finite number.")
+    if config.inference.classes == ():
+        yield ConfigProblem(path="$.inference.classes", message="No class is left; null keeps all of them.")
+
+
+def _ribbit_contradictions(model: RibbitModel) -> Iterator[ConfigProblem]:
+    bands = {"signalBandHz": model.signal_band_hz, "pulseRateHz": model.pulse_rate_hz}
+    bands |= {f"noiseBandsHz[{index}]": band for index, band in enumerate(model.noise_bands_hz)}
+    for name, (low, high) in bands.items():
+        if not low < high:
+            message = f"The lower end ({low:g} Hz) must be below the upper ({high:g} Hz)."
+            yield ConfigProblem(path=f"$.model.{name}", message=message)
+
+
+def normalised(config: Config, base: Path) -> Config:
+    """`config` with all its paths absolute, those that were relative taken from `base`."""
+
+    def absolute(path: str) -> str:
+        return _absolute(path, base)
+
+    chosen = config.input
+    return msgspec.structs.replace(
+        config,
+        model=_normalised_model(config.model, base),
+        input=InputConfig(
+            files=tuple(map(absolute, chosen.files)),
+            folders=tuple(map(absolute, chosen.folders)),
+            patterns=tuple(map(absolute, chosen.patterns)),
+        ),
+        output=msgspec.structs.replace(config.output, folder=absolute(config.output.folder)),
+    )
+
+
+def _normalised_model(model: ModelConfig, base: Path) -> ModelConfig:
+    if isinstance(model, CheckpointModel):
+        return msgspec.structs.replace(model, path=_absolute(model.path, base))
+    return model
+
+
+def _absolute(path: str, base: Path) -> str:
+    """`path` from the root. Links keep the name by which their user knows them; `~` is the home folder."""
+    try:
+        expanded = Path(path).expanduser()
+    except RuntimeError:  # "~nobody": no such user, so it is a file of that name
+        expanded = Path(path)
+    return str((base / expanded).absolute())
+
+
+def scoring_part(config: Config) -> dict[str, Any]:
+    """What decides which scores a job writes for a recording, and nothing else.
+
+    Left out is what changes only where results go, which recordings are scored, or how fast: a job may be
+    resumed on another machine, with another batch size, after recordings were added.
+    """
+    return {
+        "model": msgspec.to_builtins(config.model),
+        "inference": {
+            "clipOverlapSeconds": config.inference.clip_overlap_seconds,
+            "activation": config.inference.activation,
+            "classes": config.inference.classes,
+        },
+        "output": {
+            "layout": config.output.layout,
+            "threshold": config.output.threshold,
+            "topK": config.output.top_k,
+        },
+    }
+
+
+def fingerprint(config: Config) -> str:
+    """A hexadecimal SHA-256 that is equal for two configs exactly when they ask for the same scores."""
+    return hashlib.sha256(msgspec.json.encode(scoring_part(config), order="sorted")).hexdigest()
+
+
+def differences(before: Config, after: Config) -> tuple[str, ...]:
+    """The JSON paths at which two configs ask for different scores."""
+    return tuple(_differing(scoring_part(before), scoring_part(after), "$"))
+
+
+def _differing(before: Any, after: Any, path: str) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in sorted(before.keys() | after.keys()):
+            yield from _differing(before.get(name), after.get(name), f"{path}.{name}")
+    elif before != after:
+        yield path

@@ -60,7 +60,7 @@ def _tagged_faults(
 
 def _field_faults(document: dict[str, Any], struct: type[msgspec.Struct], path: str) -> Iterator[ConfigProblem]:
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
-    expected = set(fields) | {struct.__struct_config__.tag_field or ""}
+    expected = {*fields, struct.__struct_config__.tag_field}
     missing = [name for name, field in fields.items() if field.required and name not in document]
     for name in document:
         if name not in expected:

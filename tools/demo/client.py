@@ -52,9 +52,9 @@ class _Incoming(msgspec.Struct):
 class SidecarClient:
     """Starts a sidecar and ends it again; use it as a context manager."""
 
-    def __init__(self, command: Sequence[str | Path], *, stderr: Path | None = None) -> None:
+    def __init__(self, command: Sequence[str | Path], *, stderr: Path | None = None, cwd: Path | None = None) -> None:
         log = subprocess.DEVNULL if stderr is None else stderr.open("ab")
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=cwd)
         self._last_id = 0
 
     def __enter__(self) -> SidecarClient:

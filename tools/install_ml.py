@@ -1,0 +1,159 @@
+"""Installing the ML packages into an interpreter: for `.ml` and for the environment that is packed.
+
+What lives here: the order in which pip must be asked, and which versions. What must not: making environments.
+
+The order matters. torchvision and torchaudio each name the torch release that they were built for, and the newest
+ones of a package index need not name the same: asked for all at once, pip may replace torch by another build, on
+Linux by the CUDA one of several GB. Hence torch first, its two companions without their dependencies, then the rest.
+
+Which versions:
+
+* requirements/ml.txt, complete and exact, where platform and Python are those that it was locked on;
+* elsewhere requirements/ml.in, held to ml.txt as far as it has wheels there (pip's constraints);
+* where a locked version has no wheel at all: requirements/ml.in with its lower bounds alone, and it says so.
+
+On Linux the plain index offers torch for CUDA. Unless `torch_index` asks for it, that build is never installed:
+PyTorch's own index of CPU builds is used instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tools.paths import REQUIREMENTS
+from tools.processes import CommandFailed, run
+
+PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+_LOCK, _BOUNDS, _TESTS = REQUIREMENTS / "ml.txt", REQUIREMENTS / "ml.in", REQUIREMENTS / "ml-tests.txt"
+_TORCH = ("torch", "torchvision", "torchaudio")
+_CUDA_REQUIREMENT = re.compile(r"^(nvidia-|cuda-|triton\b)", re.IGNORECASE)
+
+
+def install_ml(python: Path, torch_index: str | None = None, *, with_tests: bool = True) -> None:
+    """Install the ML packages, and what their tests need, for the interpreter `python`.
+
+    Parameters
+    ----------
+    python
+        An interpreter with pip, of a virtual environment or of a prefix of its own.
+    torch_index
+        The package index for torch, torchvision and torchaudio, whatever it offers; none: never a CUDA build.
+
+    Raises
+    ------
+    CommandFailed
+        If pip cannot install them.
+    """
+    exact = _interpreter_tag(python) == _locked_on()
+    lock, bounds = _read_requirements(_LOCK), _read_requirements(_BOUNDS)
+    _install_torch(python, lock, torch_index)
+    rest = {name: line for name, line in lock.items() if name not in _TORCH}
+    if exact:
+        _say(f"installing {len(rest)} packages for the models, as locked")
+        _pip(python, "--no-deps", *rest.values())
+    else:
+        _install_bounded(python, {name: line for name, line in bounds.items() if name not in _TORCH})
+    if with_tests:
+        _pip(python, *_read_requirements(_TESTS).values())
+
+
+def read_lock() -> dict[str, str]:
+    """The locked version of each package of the ML environment, by canonical name."""
+    return {name: line.partition("==")[2] for name, line in _read_requirements(_LOCK).items()}
+
+
+def _install_torch(python: Path, lock: dict[str, str], torch_index: str | None) -> None:
+    index = torch_index or _index_without_cuda(python, lock["torch"])
+    _say(f"installing {lock['torch']}" + (f" from {index}" if index else ""))
+    where = ("--index-url", index) if index else ()
+    try:
+        _pip(python, *where, lock["torch"])
+        _pip(python, "--no-deps", *where, lock["torchvision"], lock["torchaudio"])
+    except CommandFailed:
+        if _interpreter_tag(python) == _locked_on():
+            raise
+        bounds = _read_requirements(_BOUNDS)
+        _say("the locked torch has no build for this platform; installing the newest that has")
+        _pip(python, *where, *(bounds[name] for name in _TORCH))
+
+
+def _index_without_cuda(python: Path, requirement: str) -> str | None:
+    """PyTorch's CPU index where pip would choose a CUDA build by itself."""
+    if sys.platform != "linux":
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        _pip(python, "--dry-run", "--no-deps", "--ignore-installed", "--report", str(report), requirement)
+        chosen = json.loads(report.read_text(encoding="utf-8"))["install"][0]["metadata"]
+    wants_cuda = any(_CUDA_REQUIREMENT.match(line) for line in chosen.get("requires_dist", []))
+    return PYTORCH_CPU_INDEX if wants_cuda and "+cpu" not in chosen["version"] else None
+
+
+def _install_bounded(python: Path, bounds: dict[str, str]) -> None:
+    """The packages on a platform without a lock of its own, never touching torch."""
+    _say("installing the packages for the models, as near to the lock as this platform allows")
+    installed = _frozen(python)
+    torch = [line for line in installed if line.partition("==")[0] in _TORCH]
+    try:
+        _pip(python, "--constraint", str(_LOCK), *bounds.values())
+    except CommandFailed:
+        _say("some locked versions have no build for this platform; taking newer ones")
+        _pip(python, *bounds.values(), *torch)
+
+
+def _frozen(python: Path) -> list[str]:
+    command = [str(python), "-I", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+def _pip(python: Path, *arguments: str) -> None:
+    run([python, "-I", "-m", "pip", "install", "--disable-pip-version-check", "-qq", "--no-compile", *arguments])
+
+
+def _interpreter_tag(python: Path) -> str:
+    script = "import platform, sys; print(sys.platform, platform.machine(), 'python %d.%d' % sys.version_info[:2])"
+    return subprocess.run([str(python), "-I", "-c", script], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _locked_on() -> str:
+    """The platform and Python of the lock, which its first line names."""
+    first = _LOCK.read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("# Locked on ").strip()
+
+
+def _read_requirements(path: Path) -> dict[str, str]:
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    return {_name(line): line for line in lines if line and not line.startswith("#")}
+
+
+def _name(requirement: str) -> str:
+    match = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert match is not None, f"no requirement: {requirement}"
+    return re.sub(r"[-_.]+", "-", match.group()).lower()
+
+
+def _say(sentence: str) -> None:
+    print(f"ml: {sentence}", flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Install into the interpreter named on the command line."""
+    parser = argparse.ArgumentParser(prog="install_ml", description="Install the ML packages into an interpreter.")
+    parser.add_argument("python", type=Path)
+    parser.add_argument("--torch-index", metavar="URL")
+    parser.add_argument("--without-tests", action="store_true")
+    options = parser.parse_args(arguments)
+    _say(f"for {options.python} on {platform.platform()}")
+    install_ml(options.python, options.torch_index, with_tests=not options.without_tests)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,8 +10,10 @@ today's form every path is absolute.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -181,11 +183,11 @@ def _normalised_model(model: ModelConfig, base: Path) -> ModelConfig:
 
 def _absolute(path: str, base: Path) -> str:
     """`path` from the root. Links keep the name by which their user knows them; `~` is the home folder."""
-    try:
-        expanded = Path(path).expanduser()
-    except RuntimeError:  # "~nobody": no such user, so it is a file of that name
-        expanded = Path(path)
-    return str((base / expanded).absolute())
+    if path.startswith("file://"):  # a name that is not UTF-8, see paths.py
+        return path
+    with contextlib.suppress(RuntimeError):  # "~nobody": there is no such user, so it is a file of that name
+        path = str(Path(path).expanduser())
+    return os.path.abspath(base / path)  # noqa: PTH100  (Path.absolute keeps "..", resolve follows links)
 
 
 def scoring_part(config: Config) -> dict[str, Any]:

@@ -1,15 +1,20 @@
 """What a handler sees of the request it answers: its token, its progress, its partial results.
 
 What lives here: the Call and the progress value. What must not: threads, pipes, dispatch.
+
+A room never sees a Call. A handler hands it `call.token` and, where it reports, `call.report`.
 """
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from rpc.cancel import CancelToken
+
+RequestId = int | float | str | None
 
 
 class Progress(msgspec.Struct, kw_only=True, frozen=True, rename="camel", omit_defaults=True):
@@ -34,24 +39,68 @@ class Progress(msgspec.Struct, kw_only=True, frozen=True, rename="camel", omit_d
     job_folder: str | None = None
 
 
-class Call(Protocol):
-    """One request being answered. `report` may be called as often as is convenient: it is coalesced."""
+class Sink(Protocol):
+    """Where a Call's progress and rows go. The channel offers one; a test may offer its own."""
 
-    token: CancelToken
+    def progress(self, progress: Progress) -> None:
+        """Take one value; its kind is set. May be called from any thread and never blocks."""
 
-    @property
-    def id(self) -> int | str | None:
-        """The request's id."""
+    def rows(self, rows: Sequence[Any]) -> None:
+        """Take rows of the result; blocks while the client is far behind."""
+
+
+class Call:
+    """One request being answered.
+
+    `report` may be called from any thread and as often as is convenient: it is coalesced to ten a second.
+    Progress that was begun is ended by itself, before the reply. Without a sink, or without the client's
+    tokens, everything told is dropped, so a handler need not ask.
+    """
+
+    __slots__ = ("_sink", "id", "method", "token", "wants_partial", "wants_progress")
+
+    def __init__(
+        self,
+        id: RequestId = None,  # the protocol's own word
+        method: str = "",
+        token: CancelToken | None = None,
+        sink: Sink | None = None,
+        *,
+        wants_progress: bool = False,
+        wants_partial: bool = False,
+    ) -> None:
+        self.id = id
+        self.method = method
+        self.token = token or CancelToken()
+        self.wants_progress = wants_progress
+        self.wants_partial = wants_partial
+        self._sink = sink
 
     def begin(self, progress: Progress) -> None:
-        """Open the progress of this request (its kind is set to "begin")."""
+        """Open the progress of this request (its kind is set to "begin"). Not needed: `report` opens it too."""
+        self._tell(progress, "begin")
 
     def report(self, progress: Progress) -> None:
         """Tell how far it is; at most 10 a second reach the wire, the last one always does."""
+        self._tell(progress, "report")
 
-    def partial(self, rows: list[msgspec.Struct]) -> None:
-        """Stream rows of the result. Only where `wants_partial` is true."""
+    def end(self, progress: Progress) -> None:
+        """Close the progress with a last word. Not needed: the reply closes it."""
+        self._tell(progress, "end")
 
-    @property
-    def wants_partial(self) -> bool:
-        """Whether the client gave a partialResultToken."""
+    def partial(self, rows: Sequence[Any]) -> None:
+        """Stream rows of the result, in order. Only where `wants_partial`; leave them out of the result then.
+
+        Blocks while the client is far behind.
+
+        Raises
+        ------
+        RequestCancelled
+            When the token goes up while this waits.
+        """
+        if self.wants_partial and self._sink is not None and rows:
+            self._sink.rows(rows)
+
+    def _tell(self, progress: Progress, kind: Literal["begin", "report", "end"]) -> None:
+        if self.wants_progress and self._sink is not None:
+            self._sink.progress(msgspec.structs.replace(progress, kind=kind))

@@ -1,0 +1,255 @@
+"""From power to pixels: frequency scales, size, decibel range, colours, PNG.
+
+What lives here: drawing. What must not: the Fourier transform (spectrogram.py), sound, files.
+
+A column shows the mean power of the frames whose middles lie in its stretch of time; where there are fewer
+frames than columns, decibels are interpolated between them. A row shows the loudest level within its band of the
+spectrum, drawn as a line from bin to bin. So a thin whistle keeps its level however small the picture and whatever the
+scale, and noise is averaged along time, as a longer recording would.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rpc.cancel import CancelToken
+from rpc.errors import InvalidParams
+from schemas.audio import Colormap, SpectrogramSettings
+from sidecar.audio.colormaps import palette
+from sidecar.audio.spectrogram import Floats, Frames, plan_frames, power_blocks, to_decibels
+
+MAX_LEVELS = 1 << 26
+_DASH_PIXELS = 4
+_SILENT_DECIBELS = -250.0
+
+Scale = Literal["linear", "mel", "log"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawn spectrogram: the PNG, and what its edges (Hz) and colours (dB) stand for."""
+
+    png: bytes
+    frequency_range_hz: tuple[float, float]
+    decibel_range: tuple[float, float]
+
+
+def draw_spectrogram(samples: Floats, rate: int, settings: SpectrogramSettings, token: CancelToken) -> Picture:
+    """Draw the spectrogram of `samples`, shape [samples] at `rate` Hz.
+
+    Raises
+    ------
+    rpc.errors.InvalidParams
+        A setting does not fit the clip or its sample rate.
+    rpc.errors.RequestCancelled
+    """
+    frames = plan_frames(settings, len(samples), rate)
+    band = _band(settings, frames)
+    columns = _columns(samples, frames, settings, token)
+    decibels = _rows(columns, frames, settings, band)
+    decibel_range = _decibel_range(settings, decibels)
+    levels = _levels(decibels, decibel_range)
+    _draw_reference(levels, settings, band)
+    return Picture(encode_png(levels, settings.colormap), band, decibel_range)
+
+
+def encode_png(levels: NDArray[np.uint8], colormap: Colormap) -> bytes:
+    """Levels, shape [rows, columns] from the top down, as an indexed PNG."""
+    from PIL import Image
+
+    image = Image.fromarray(levels)
+    image.putpalette(palette(colormap))
+    content = io.BytesIO()
+    # Matching strings does not help on noise: Huffman coding alone takes half the time and is as small.
+    image.save(content, "PNG", compress_level=1, compress_type=2)
+    return content.getvalue()
+
+
+def _band(settings: SpectrogramSettings, frames: Frames) -> tuple[float, float]:
+    """The frequencies of the picture's lower and upper edge, Hz."""
+    nyquist = frames.rate / 2
+    low, high = settings.frequency_range_hz or (0.0, nyquist)
+    if not low < high:
+        raise InvalidParams(f"$.spectrogram.frequencyRangeHz: {low:g} Hz is not below {high:g} Hz.")
+    if high > nyquist:
+        raise InvalidParams(
+            f"$.spectrogram.frequencyRangeHz: {high:g} Hz is above {nyquist:g} Hz, the highest frequency "
+            f"that a sample rate of {frames.rate} Hz can hold."
+        )
+    if settings.scale == "log":
+        # A logarithm has no place for 0 Hz: begin at the lowest bin.
+        low = max(low, frames.bin_hz)
+    if not low < high:
+        raise InvalidParams(f"$.spectrogram.frequencyRangeHz: a log scale begins at {low:g} Hz, above {high:g} Hz.")
+    return low, high
+
+
+def _columns(samples: Floats, frames: Frames, settings: SpectrogramSettings, token: CancelToken) -> Floats:
+    """Decibels by column, shape [columns, bins]."""
+    _limit_size(frames, settings)
+    blocks = power_blocks(samples, frames, settings.scaling, token)
+    if settings.resize and frames.count > settings.width_pixels:
+        return to_decibels(_mean_columns(blocks, frames, settings.width_pixels))
+    decibels = np.concatenate([to_decibels(block) for block in blocks])
+    return _stretched(decibels, frames, settings.width_pixels) if settings.resize else decibels
+
+
+def _limit_size(frames: Frames, settings: SpectrogramSettings) -> None:
+    columns = min(frames.count, settings.width_pixels) if settings.resize else frames.count
+    if columns * frames.bins <= MAX_LEVELS:
+        return
+    field = "windowSamples" if settings.resize else "resize"
+    raise InvalidParams(
+        f"$.spectrogram.{field}: this picture needs {columns} columns of {frames.bins} frequencies each; "
+        f"at most {MAX_LEVELS} levels are computed for one picture."
+    )
+
+
+def _mean_columns(blocks: Iterable[Floats], frames: Frames, width: int) -> Floats:
+    """Mean power of the frames of each column, shape [width, bins]."""
+    starts = _first_frames(frames, width)
+    sums = np.zeros((width, frames.bins), np.float32)
+    first = 0
+    for block in blocks:
+        _add_block(sums, starts, block, first)
+        first += len(block)
+    # A column without a frame of its own, for the windows are longer than it, shows its neighbour.
+    counts = np.diff(starts)
+    sums /= np.maximum(counts, 1)[:, np.newaxis].astype(np.float32)
+    filled = np.maximum.accumulate(np.where(counts > 0, np.arange(width), 0))
+    filled = np.maximum(filled, np.argmax(counts > 0))
+    return sums[filled] if np.any(counts == 0) else sums
+
+
+def _first_frames(frames: Frames, width: int) -> NDArray[np.int64]:
+    """The first frame of each column, and the end of the last, shape [width + 1]."""
+    edges = np.linspace(0.0, frames.clip_samples, width + 1)
+    first = np.ceil(frames.position_at(edges)).astype(np.int64)
+    first[-1] = frames.count
+    return np.clip(first, 0, frames.count)
+
+
+def _add_block(sums: Floats, starts: NDArray[np.int64], block: Floats, first: int) -> None:
+    """Add each frame of `block`, whose first frame is `first`, to the sum of its column."""
+    begin = np.clip(starts - first, 0, len(block))
+    counts = np.diff(begin)
+    used = np.flatnonzero(counts)
+    most = int(counts.max(initial=0))
+    if most > 16:
+        sums[used] += np.add.reduceat(block[: begin[-1]], begin[:-1][used], axis=0)
+        return
+    # For few frames a column this is three times as fast as reduceat.
+    for nth in range(most):
+        columns = used[counts[used] > nth] if nth else used
+        sums[columns] += block[begin[columns] + nth]
+
+
+def _stretched(decibels: Floats, frames: Frames, width: int) -> Floats:
+    """Interpolate decibels between the frames, shape [width, bins]; the first and last reach to the edges."""
+    edges = np.linspace(0.0, frames.clip_samples, width + 1)
+    return _between(decibels, frames.position_at((edges[:-1] + edges[1:]) / 2))
+
+
+def _between(values: Floats, position: NDArray[np.float64]) -> Floats:
+    """Rows of `values` at fractional positions, linearly interpolated, held constant beyond the ends."""
+    position = np.clip(position, 0, len(values) - 1)
+    lower = position.astype(np.int64)
+    upper = np.minimum(lower + 1, len(values) - 1)
+    weight = (position - lower).astype(np.float32)[:, np.newaxis]
+    below = values[lower]
+    between: Floats = below + (values[upper] - below) * weight
+    return between
+
+
+def _rows(columns: Floats, frames: Frames, settings: SpectrogramSettings, band: tuple[float, float]) -> Floats:
+    """Decibels by pixel, from the top (high) down, shape [rows, columns]."""
+    if not settings.resize and settings.scale == "linear":
+        bins = np.arange(frames.bins) * frames.bin_hz
+        inside = (bins >= band[0]) & (bins <= band[1])
+        return np.ascontiguousarray(columns[:, inside][:, ::-1].T)
+    height = settings.height_pixels if settings.resize else frames.bins
+    edges = _row_edges(settings.scale, *band, height) / frames.bin_hz
+    return _loudest_in_bands(np.ascontiguousarray(columns.T), edges)[::-1]
+
+
+@functools.lru_cache(maxsize=32)
+def _row_edges(scale: Scale, low: float, high: float, height: int) -> NDArray[np.float64]:
+    """The frequencies between the rows from the bottom up, Hz, shape [height + 1]."""
+    edges = np.asarray(from_scale(scale, np.linspace(to_scale(scale, low), to_scale(scale, high), height + 1)))
+    edges[0], edges[-1] = low, high
+    edges.flags.writeable = False
+    return edges
+
+
+def to_scale(scale: Scale, hertz: float) -> float:
+    """Where `hertz` lies on the frequency axis. mel: 2595 log10(1 + f/700), O'Shaughnessy's form."""
+    if scale == "mel":
+        return float(2595.0 * np.log10(1.0 + hertz / 700.0))
+    return float(np.log(hertz)) if scale == "log" else hertz
+
+
+def from_scale(scale: Scale, place: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The inverse of `to_scale`."""
+    if scale == "mel":
+        mel: NDArray[np.float64] = 700.0 * (10.0 ** (place / 2595.0) - 1.0)
+        return mel
+    return np.exp(place) if scale == "log" else place
+
+
+def _loudest_in_bands(bins: Floats, edges: NDArray[np.float64]) -> Floats:
+    """The maximum over each band of the line from bin to bin.
+
+    `bins`: decibels, shape [bins, columns]. `edges`: between the bands, in bins, ascending, shape [bands + 1].
+    The maximum of a line lies at one of the band's edges or at a bin inside it.
+    """
+    at_edges = _between(bins, edges)
+    loudest = np.maximum(at_edges[:-1], at_edges[1:])
+    first = np.clip(np.ceil(edges[:-1]).astype(np.int64), 0, len(bins) - 1)
+    last = np.clip(np.floor(edges[1:]).astype(np.int64), 0, len(bins) - 1)
+    counts = np.maximum(last - first + 1, 0)
+    for nth in range(int(counts.max(initial=0))):
+        rows = np.flatnonzero(counts > nth)
+        loudest[rows] = np.maximum(loudest[rows], bins[first[rows] + nth])
+    return loudest
+
+
+def _decibel_range(settings: SpectrogramSettings, decibels: Floats) -> tuple[float, float]:
+    """The levels of the colormap's two ends. "auto": from the 5th percentile to the loudest pixel, 10 dB at least."""
+    if settings.decibel_range != "auto":
+        low, high = settings.decibel_range
+        if not low < high:
+            raise InvalidParams(f"$.spectrogram.decibelRange: {low:g} dB is not below {high:g} dB.")
+        return low, high
+    # Padding is digital silence: it says nothing about the recording.
+    sounding = decibels[decibels > _SILENT_DECIBELS]
+    if not sounding.size:
+        return -80.0, -20.0
+    high = float(sounding.max())
+    return min(float(np.percentile(sounding, 5)), high - 10.0), high
+
+
+def _levels(decibels: Floats, decibel_range: tuple[float, float]) -> NDArray[np.uint8]:
+    low, high = decibel_range
+    levels = decibels - np.float32(low)
+    levels *= np.float32(255.0 / (high - low))
+    levels += np.float32(0.5)
+    return np.clip(levels, 0, 255, out=levels).astype(np.uint8)
+
+
+def _draw_reference(levels: NDArray[np.uint8], settings: SpectrogramSettings, band: tuple[float, float]) -> None:
+    """Draw the reference frequency, dashed in both ends of the colormap, so that it shows on any ground."""
+    hertz = settings.reference_frequency_hz
+    if hertz is None or not band[0] <= hertz <= band[1]:
+        return
+    low, high = (to_scale(settings.scale, edge) for edge in band)
+    height, width = levels.shape
+    row = round((high - to_scale(settings.scale, hertz)) / (high - low) * height - 0.5)
+    dashes = (np.arange(width) // _DASH_PIXELS) % 2
+    levels[min(max(row, 0), height - 1)] = dashes.astype(np.uint8) * 255

@@ -1,0 +1,33 @@
+"""health."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from schemas.catalogue import METHODS
+from schemas.health import EnvironmentHealth, Health, JobsHealth
+from sidecar.memory import resident_bytes
+from sidecar.version import VERSION
+
+if TYPE_CHECKING:
+    from rpc.call import Call
+    from rpc.methods import NoParams
+    from sidecar.app import Services
+
+
+def health(_params: NoParams, _call: Call, services: Services) -> Health:
+    """That the sidecar lives, and what it can do. Looks at nothing slow: the environment by its marker alone."""
+    return Health(
+        status="ok",
+        version=VERSION,
+        pid=os.getpid(),
+        uptime_seconds=time.monotonic() - services.started,
+        frozen=bool(getattr(sys, "frozen", False)),
+        memory_bytes=resident_bytes(),
+        capabilities=tuple(method.name for method in METHODS),
+        environment=EnvironmentHealth(status=services.environment_status()),
+        jobs=JobsHealth(running=services.jobs_running(), queued=services.jobs_queued()),
+    )

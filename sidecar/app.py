@@ -9,21 +9,59 @@ import importlib
 import re
 import time
 from collections.abc import Callable
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from rpc.methods import Handler, Method
+from schemas.catalogue import METHODS
 from sidecar.settings import Settings
 
 if TYPE_CHECKING:
+    import msgspec
+
     from rpc.call import Call
+    from rpc.channel import Registry
 
 
 class Services:
-    """What handlers share. Every room is imported and made on first use: a sidecar must start at once."""
+    """What handlers share; also the rpc.channel.Application of this process.
+
+    Every room is imported and made on first use: a sidecar must start at once.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.started = time.monotonic()
+        self._notify: Callable[[str, msgspec.Struct], None] = _drop
+
+    def connected(self, notify: Callable[[str, msgspec.Struct], None]) -> None:
+        """Keep the way to send notifications."""
+        self._notify = notify
+
+    def initialized(self, params: Any) -> None:
+        """Take over what the client said about itself."""
+
+    def closed(self) -> None:
+        """End what may still run: the worker and the jobs, which stay resumable."""
+
+    def notify(self, method: str, params: msgspec.Struct) -> None:
+        """Send a notification of our own."""
+        self._notify(method, params)
+
+
+def build(settings: Settings) -> Services:
+    """The services of one process."""
+    return Services(settings)
+
+
+def registry(services: Services) -> Registry:
+    """Every method with the function that finds its handler."""
+    methods = METHODS
+    if services.settings.test_methods:
+        from sidecar.handlers.testing import TEST_METHODS
+
+        methods = (*METHODS, *TEST_METHODS)
+    return {method.name: (method, partial(handler_of, method, services)) for method in methods}
 
 
 def handler_of(method: Method, services: Services) -> Handler:
@@ -40,3 +78,7 @@ def handler_of(method: Method, services: Services) -> Handler:
 
 def _snake_case(verb: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", verb).lower()
+
+
+def _drop(_method: str, _params: msgspec.Struct) -> None:
+    """Before a client is connected there is nobody to tell."""

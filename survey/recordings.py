@@ -13,13 +13,14 @@ import os
 import stat
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from rpc.errors import DecodeFailed, from_os_error
+from survey.wave_layout import Chunk, WaveLayout, open_repaired, read_layout
 
 EXTENSIONS = frozenset(
     {".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"}
@@ -28,13 +29,18 @@ EXTENSIONS = frozenset(
 
 Samples = NDArray[np.float32]
 
+_MAX_CHUNK_BYTES = 1 << 20
+
 
 class Recording:
     """An open recording. Not safe to share between threads; open it once per thread instead."""
 
-    def __init__(self, path: Path, sound: soundfile.SoundFile, size_bytes: int) -> None:
+    def __init__(
+        self, path: Path, sound: soundfile.SoundFile, size_bytes: int, layout: WaveLayout | None = None
+    ) -> None:
         self.path = path
         self.size_bytes = size_bytes
+        self._layout = layout
         self.sample_rate: int = sound.samplerate
         self.channels: int = sound.channels
         self.frames: int = sound.frames
@@ -59,6 +65,13 @@ class Recording:
         rpc.errors.DecodeFailed
             The file is damaged or cut off there, or its device has disappeared.
         """
+        samples = self.read_available(start_frame, frame_count)
+        if len(samples) != frame_count:
+            raise self._damage(start_frame + len(samples), None)
+        return samples
+
+    def read_available(self, start_frame: int, frame_count: int) -> Samples:
+        """As `read`, but with fewer frames where the sound ends before the header says it does."""
         if start_frame < 0 or frame_count < 0 or start_frame + frame_count > self.frames:
             raise ValueError(f"frames {start_frame}+{frame_count} are outside 0..{self.frames}")
         try:
@@ -67,9 +80,28 @@ class Recording:
             samples: Samples = self._sound.read(frame_count, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, OSError) as error:
             raise self._damage(start_frame, error) from error
-        if len(samples) != frame_count:
-            raise self._damage(start_frame + len(samples), None)
         return samples
+
+    @property
+    def comment(self) -> str:
+        """The comment in the header, as far as the format has one; empty without."""
+        return str(self._sound.comment or "")
+
+    @property
+    def artist(self) -> str:
+        """The artist in the header, where recorders put their name; empty without."""
+        return str(self._sound.artist or "")
+
+    def read_chunks(self, name: bytes) -> list[bytes]:
+        """The contents of a WAV's chunks of this name, each up to 1 MiB; none for other formats."""
+        chunks = [chunk for chunk in self._layout.chunks if chunk.name == name] if self._layout else []
+        if not chunks:
+            return []
+        try:
+            with self.path.open("rb") as file:
+                return [_content(file, chunk) for chunk in chunks]
+        except OSError as error:
+            raise from_os_error(error, self.path, "read") from error
 
     def close(self) -> None:
         """Give the file back. Idempotent."""
@@ -102,19 +134,31 @@ def open_recording(path: Path) -> Recording:
     rpc.errors.DecodeFailed
         A folder, an empty file, no sound file, or one without a single sample.
     """
-    size_bytes = _size_of_file(path)
+    size_bytes, layout = _look_at(path)
     try:
-        sound = soundfile.SoundFile(_native_name(path))
+        sound = _open_repaired(path, layout) if layout and layout.header_is_wrong else None
+        sound = sound or soundfile.SoundFile(_native_name(path))
     except (soundfile.SoundFileError, OSError, TypeError) as error:
         raise _not_readable(path, error) from error
     if sound.frames <= 0:
         sound.close()
-        raise DecodeFailed(f"{path} holds no samples: its header announces a length of zero.", path=path)
-    return Recording(path, sound, size_bytes)
+        raise DecodeFailed(f"{path} holds no samples: there is no sound after its header.", path=path)
+    return Recording(path, sound, size_bytes, layout)
 
 
-def _size_of_file(path: Path) -> int:
-    """Size in bytes of the regular, readable, non-empty file at `path`."""
+def _open_repaired(path: Path, layout: WaveLayout) -> soundfile.SoundFile | None:
+    """A WAV whose header is wrong, read as if it were right."""
+    file = path.open("rb")
+    try:
+        repaired = open_repaired(file, layout)
+        return soundfile.SoundFile(repaired) if repaired else None
+    except BaseException:
+        file.close()
+        raise
+
+
+def _look_at(path: Path) -> tuple[int, WaveLayout | None]:
+    """Size in bytes of the regular, readable, non-empty file at `path`, and its layout if it is a WAV."""
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -122,13 +166,17 @@ def _size_of_file(path: Path) -> int:
         # Opening a pipe or a device could block for ever.
         if not stat.S_ISREG(status.st_mode):
             raise DecodeFailed(f"{path} is no ordinary file.", path=path)
-        with path.open("rb"):
-            pass
+        if status.st_size == 0:
+            raise DecodeFailed(f"{path} is empty (0 bytes).", path=path)
+        with path.open("rb") as file:
+            return status.st_size, read_layout(file, status.st_size)
     except OSError as error:
         raise from_os_error(error, path, "read") from error
-    if status.st_size == 0:
-        raise DecodeFailed(f"{path} is empty (0 bytes).", path=path)
-    return status.st_size
+
+
+def _content(file: BinaryIO, chunk: Chunk) -> bytes:
+    file.seek(chunk.start)
+    return file.read(min(chunk.size, _MAX_CHUNK_BYTES))
 
 
 def _native_name(path: Path) -> str | bytes:

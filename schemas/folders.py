@@ -26,13 +26,17 @@ class ScanParams(Params, frozen=True):
 
 
 class ScannedFile(Wire, frozen=True):
-    """One recording. The fields after `size_bytes` are known only where the scan probed."""
+    """One recording. The fields after `size_bytes` are known only where the scan probed.
+
+    `problem` says that the file is readable, but not of the format that its extension names.
+    """
 
     path: str
     size_bytes: int
     duration_seconds: float | None = None
     sample_rate: int | None = None
     recorded_at: str | None = None
+    problem: str | None = None
 
 
 class SkippedPath(Wire, frozen=True):

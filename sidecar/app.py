@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rpc.call import Call
     from rpc.channel import Registry
+    from sidecar.audio.blobs import BlobStore
 
 
 class Services:
@@ -43,6 +44,13 @@ class Services:
 
     def closed(self) -> None:
         """End what may still run: the worker and the jobs, which stay resumable."""
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """Where pictures and sounds are delivered."""
+        from sidecar.audio.blobs import BlobStore
+
+        return BlobStore()
 
     def notify(self, method: str, params: msgspec.Struct) -> None:
         """Send a notification of our own."""

@@ -22,10 +22,28 @@ from numpy.typing import NDArray
 from rpc.errors import DecodeFailed, from_os_error
 from survey.wave_layout import Chunk, WaveLayout, open_repaired, read_layout
 
-EXTENSIONS = frozenset(
-    {".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"}
-)
-"""Of the formats that are always readable, in lower case."""
+_WAVE = frozenset({"WAV", "WAVEX", "RF64", "W64"})
+_OGG = frozenset({"OGG"})
+_AIFF = frozenset({"AIFF"})
+
+FORMATS_BY_EXTENSION = {
+    ".wav": _WAVE,
+    ".wave": _WAVE,
+    ".w64": _WAVE,
+    ".rf64": _WAVE,
+    ".flac": frozenset({"FLAC", "OGG"}),
+    ".ogg": _OGG,
+    ".oga": _OGG,
+    ".opus": _OGG,
+    ".mp3": frozenset({"MPEG", "MP3"}),
+    ".aif": _AIFF,
+    ".aiff": _AIFF,
+    ".aifc": _AIFF,
+}
+"""For each extension, in lower case, the values of Recording.format that it may have."""
+
+EXTENSIONS = frozenset(FORMATS_BY_EXTENSION)
+"""Of the formats that are always readable."""
 
 Samples = NDArray[np.float32]
 

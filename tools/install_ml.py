@@ -45,6 +45,8 @@ def install_ml(python: Path, torch_index: str | None = None, *, with_tests: bool
         An interpreter with pip, of a virtual environment or of a prefix of its own.
     torch_index
         The package index for torch, torchvision and torchaudio, whatever it offers; none: never a CUDA build.
+    with_tests
+        Also what the tests of ml_runtime need.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from rpc.errors import InvalidParams
 
 _URI = "file://"
-_DIGITS = re.compile(r"(\d+)")
+_DIGITS = re.compile(r"[0-9]+")
 
 
 def path_from_wire(text: str, field: str = "$.path") -> Path:
@@ -44,11 +44,15 @@ def path_to_wire(path: Path | str) -> str:
     return text
 
 
-def natural_key(name: str) -> tuple[tuple[str, int, str], ...]:
+def natural_key(name: str) -> tuple[str, str]:
     """Sort key under which `site2` comes before `site10`; case matters only between names otherwise equal."""
-    pieces = _DIGITS.split(name)
-    folded = [(text.casefold(), int(digits)) for text, digits in zip(pieces[::2], [*pieces[1::2], "0"], strict=True)]
-    return tuple((text, number, name) for text, number in folded)
+    # A number is replaced by its length and itself, so that text order is its order.
+    return _DIGITS.sub(_counted, name.casefold()), name
+
+
+def _counted(digits: re.Match[str]) -> str:
+    number = digits.group().lstrip("0")
+    return f"{len(number):03d}{number}"
 
 
 def _path_of_uri(uri: str) -> str:

@@ -5,8 +5,8 @@ recordings, the wire.
 
 Hidden are names that start with a dot (`._*` of macOS among them) and the folders that operating systems and
 recorders' card readers keep for themselves. A folder reached a second time, through a link or a bind mount, is
-not entered again, and a file that has been listed under one name is not listed under another path of the same
-folder. Hard links are different names of a file, and both are listed.
+not entered again, and a linked file is left out where the file itself, or another link to it, has been listed.
+Hard links are files of their own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rpc.cancel import CancelToken
-from rpc.errors import RequestFailed, from_os_error
+from rpc.errors import from_os_error
 from survey.paths import natural_key
 
 SYSTEM_FOLDERS = frozenset(
@@ -59,10 +59,12 @@ class Walk:
     include_hidden: bool = False
     on_folder: Callable[[Path], None] | None = None
     skipped: list[Skipped] = field(default_factory=list)
-    _seen: set[tuple[int, int]] = field(default_factory=set)
+    _folders: set[tuple[int, int]] = field(default_factory=set)
+    _files: set[tuple[int, int]] = field(default_factory=set)
+    _linked: set[tuple[int, int]] = field(default_factory=set)
 
     def __iter__(self) -> Iterator[FoundFile]:
-        """Every file in natural order, the files of a folder before those of its subfolders.
+        """Every file in natural order, each folder's files where its name stands among its siblings'.
 
         Raises
         ------
@@ -70,66 +72,76 @@ class Walk:
             `folder` itself cannot be listed.
         rpc.errors.RequestCancelled
         """
-        pending = [self.folder]
-        while pending:
+        open_folders = [iter(self._entries(os.fspath(self.folder)))]
+        while open_folders:
             self.token.raise_if_cancelled()
-            folder = pending.pop()
-            entries = self._entries(folder)
-            subfolders: list[Path] = []
-            for entry in entries:
-                self.token.raise_if_cancelled()
-                if self._is_folder(entry):
-                    subfolders.append(folder / entry.name)
-                elif self._wanted(entry.name):
-                    yield from self._found(folder, entry)
-            if self.recursive:
-                pending.extend(reversed(subfolders))
+            entry = next(open_folders[-1], None)
+            if entry is None:
+                open_folders.pop()
+            elif self._is_folder(entry):
+                if self.recursive:
+                    open_folders.append(iter(self._entries(entry.path)))
+            elif self._wanted(entry.name):
+                yield from self._found(entry)
 
-    def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
         """What `folder` holds, in natural order; nothing when it was read before or cannot be read."""
         if self.on_folder is not None:
-            self.on_folder(folder)
+            self.on_folder(Path(folder))
         try:
             if not self._enter_once(folder):
                 return []
             with os.scandir(folder) as found:
                 entries = [entry for entry in found if self.include_hidden or not is_hidden(entry.name)]
         except OSError as error:
-            if folder == self.folder:
-                raise from_os_error(error, folder, "list") from error
-            self.skipped.append(Skipped(folder, _reason(error, folder)))
+            failure = from_os_error(error, folder, "list")
+            if folder == os.fspath(self.folder):
+                raise failure from error
+            self.skipped.append(Skipped(Path(folder), failure.message))
             return []
         return sorted(entries, key=lambda entry: natural_key(entry.name))
 
-    def _enter_once(self, folder: Path) -> bool:
-        status = folder.stat()
-        # Windows gives no inode for folders of some file systems; there links are rare enough to trust depth.
+    def _enter_once(self, folder: str) -> bool:
+        status = os.stat(folder)  # noqa: PTH116  (hot loop, as all of this class)
         identity = (status.st_dev, status.st_ino)
-        if status.st_ino and identity in self._seen:
-            self.skipped.append(Skipped(folder, "This folder is listed already under another path (a link)."))
+        # Some file systems of Windows give no identity.
+        if status.st_ino and identity in self._folders:
+            self._skip(folder, "This folder is listed already under another path.")
             return False
-        self._seen.add(identity)
+        self._folders.add(identity)
         return True
 
     def _is_folder(self, entry: os.DirEntry[str]) -> bool:
         try:
             return entry.is_dir()
-        except OSError as error:
-            self.skipped.append(Skipped(Path(entry.path), _reason(error, entry.path)))
+        except OSError:
+            # Whatever it is, looking at it as a file will give the reason.
             return False
 
     def _wanted(self, name: str) -> bool:
-        return not self.extensions or os.path.splitext(name)[1].lower() in self.extensions  # noqa: PTH122  (hot loop)
+        return not self.extensions or os.path.splitext(name)[1].lower() in self.extensions  # noqa: PTH122
 
-    def _found(self, folder: Path, entry: os.DirEntry[str]) -> Iterator[FoundFile]:
-        path = folder / entry.name
+    def _found(self, entry: os.DirEntry[str]) -> Iterator[FoundFile]:
         try:
             status = entry.stat()
+            linked = entry.is_symlink()
         except OSError as error:
-            self.skipped.append(Skipped(path, _reason(error, path)))
+            self._skip(entry.path, from_os_error(error, entry.path, "read").message)
             return
-        if stat.S_ISREG(status.st_mode):
-            yield FoundFile(path, status.st_size, status.st_mtime_ns)
+        if stat.S_ISREG(status.st_mode) and self._list_once((status.st_dev, status.st_ino), linked=linked):
+            yield FoundFile(Path(entry.path), status.st_size, status.st_mtime_ns)
+
+    def _list_once(self, identity: tuple[int, int], *, linked: bool) -> bool:
+        """Whether a file is to be listed: not when a link to it has been, nor a link when its file has been."""
+        if not identity[1]:
+            return True
+        if identity in self._linked or (linked and identity in self._files):
+            return False
+        (self._linked if linked else self._files).add(identity)
+        return True
+
+    def _skip(self, path: str, reason: str) -> None:
+        self.skipped.append(Skipped(Path(path), reason))
 
 
 def normal_extensions(extensions: Collection[str]) -> frozenset[str]:
@@ -140,8 +152,3 @@ def normal_extensions(extensions: Collection[str]) -> frozenset[str]:
 def is_hidden(name: str) -> bool:
     """Whether an operating system or a person means `name` to be out of sight."""
     return name.startswith(".") or name.lower() in SYSTEM_FOLDERS
-
-
-def _reason(error: OSError, path: Path | str) -> str:
-    failure: RequestFailed = from_os_error(error, path, "read")
-    return failure.message

@@ -10,7 +10,9 @@ from rpc.methods import Params
 from schemas.base import Wire
 
 PathText = Annotated[str, Meta(min_length=1)]
-TableFormat = Literal["opensoundscape", "job"]
+TableFormat = Literal["opensoundscape", "simple", "sparse", "job"]
+"""`opensoundscape`: a row per clip, a column per class; `simple`: the same for whole files; `sparse`: a row per
+score; `job`: the folder of a job."""
 
 
 class LoadParams(Params, frozen=True):

@@ -74,7 +74,7 @@ def registry(services: Services) -> Registry:
 
 def handler_of(method: Method, services: Services) -> Handler:
     """The handler of `method`, imported now: `audio/clip` is `clip` in sidecar/handlers/audio.py."""
-    namespace, _, verb = method.name.rpartition("/")
+    namespace, _, verb = method.name.replace("rpc.", "").rpartition("/")
     module = importlib.import_module(f"sidecar.handlers.{namespace or verb}")
     function: Callable[[Any, Call, Services], Any] = getattr(module, _snake_case(verb))
 

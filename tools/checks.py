@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tools.node import ensure_packages
 from tools.paths import ROOT
 from tools.processes import call
+
+ELECTRON = ROOT / "electron"
+TYPESCRIPT_COMPILER = Path("node_modules", "typescript", "bin", "tsc")
 
 TYPED = ("rpc", "schemas", "survey", "sidecar", "ml_runtime", "tools", "dev.py")
 
@@ -19,11 +23,14 @@ def run_checks(python: Path) -> bool:
         "architecture": ["-m", "pytest", "-q", "tests/test_architecture.py"],
         "contract": ["-m", "tools.generate_contract", "--check"],
     }
-    failed = [name for name, arguments in checks.items() if not _passes(python, name, arguments)]
-    print(f"dev: {len(checks) - len(failed)} checks passed" + (f", failed: {', '.join(failed)}" if failed else ""))
+    failed = [name for name, arguments in checks.items() if not _passes(name, [python, *arguments])]
+    node = ensure_packages(ELECTRON)
+    if not _passes("typescript", [node.program, ELECTRON / TYPESCRIPT_COMPILER, "--noEmit", "--project", ELECTRON]):
+        failed.append("typescript")
+    print(f"dev: {len(checks) + 1 - len(failed)} checks passed" + (f", failed: {', '.join(failed)}" if failed else ""))
     return not failed
 
 
-def _passes(python: Path, name: str, arguments: list[str]) -> bool:
+def _passes(name: str, command: list[str | Path]) -> bool:
     print(f"dev: check {name}", flush=True)
-    return call([python, *arguments], cwd=ROOT) == 0
+    return call(command, cwd=ROOT) == 0

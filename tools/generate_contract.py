@@ -1,4 +1,4 @@
-"""Writes what is generated from the structs in schemas/: one JSON Schema per params and per result.
+"""Writes what is generated from the structs: JSON Schemas, the OpenRPC document, TypeScript, docs/protocol.md.
 
 `python3 dev.py contract` writes, `--check` only tells whether what is committed is current.
 """
@@ -6,26 +6,34 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from rpc.methods import Method
 from schemas.catalogue import METHODS, WORKER_METHODS
 from schemas.config import Config
+from tools.contract import page, typescript
+from tools.contract.json_schema import openrpc, schema_of
+from tools.contract.shapes import Shapes
 from tools.paths import ROOT
 
 JSON_FOLDER = ROOT / "schemas" / "json"
+TYPESCRIPT = ROOT / "electron" / "src" / "generated" / "contract.ts"
+PAGE = ROOT / "docs" / "protocol.md"
 
 
 def generated_files() -> dict[Path, str]:
     """Every generated file's path and what it must contain."""
-    files = {JSON_FOLDER / "config-file.json": _schema(Config)}
+    shapes = Shapes()
+    files = {
+        JSON_FOLDER / "config-file.json": schema_of(Config),
+        JSON_FOLDER / "openrpc.json": openrpc(shapes),
+        TYPESCRIPT: typescript.render(shapes),
+        PAGE: page.render(shapes),
+    }
     for method in (*METHODS, *WORKER_METHODS):
-        files |= _schemas_of(method)
+        stem = method.name.replace("/", ".")
+        files[JSON_FOLDER / f"{stem}.params.json"] = schema_of(method.params)
+        files[JSON_FOLDER / f"{stem}.result.json"] = schema_of(method.result)
     return files
 
 
@@ -46,19 +54,6 @@ def write() -> None:
         else:
             path.unlink()
         print(f"contract: {path.relative_to(ROOT)}")
-
-
-def _schemas_of(method: Method) -> dict[Path, str]:
-    stem = method.name.replace("/", ".")
-    return {
-        JSON_FOLDER / f"{stem}.params.json": _schema(method.params),
-        JSON_FOLDER / f"{stem}.result.json": _schema(method.result),
-    }
-
-
-def _schema(type_: Any) -> str:
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(type_)}
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> None:

@@ -1,0 +1,765 @@
+// Generated from schemas/ by `python3 dev.py contract`. Do not edit.
+import { ProgressType, RequestType, RequestType0 } from "vscode-jsonrpc";
+
+/** Seconds, Hz and decibels are numbers; paths come back absolute. */
+export type ProgressToken = number | string;
+
+/** Welcome in the params of every method. */
+export interface Tokens {
+  /** Asks for `$/progress` under this token. */
+  workDoneToken?: ProgressToken | null;
+  /** Asks for the rows of long lists as they come. */
+  partialResultToken?: ProgressToken | null;
+}
+
+/**
+ * audio/clip: one clip, from `startSeconds` to `endSeconds`, padded with silence outside the recording.
+ */
+export interface AudioClipParams extends Tokens {
+  path: string;
+  startSeconds: number;
+  endSeconds: number;
+  spectrogram?: SpectrogramSettings;
+  audio?: AudioSettings;
+  include?: ReadonlyArray<"audio" | "spectrogram">; // default ["spectrogram","audio"]
+  delivery?: "file" | "inline"; // default "inline"
+}
+
+/**
+ * audio/info: what is known of the recording at `path`.
+ */
+export interface AudioInfoParams extends Tokens {
+  path: string;
+}
+
+/**
+ * How the sound of a clip is prepared.
+ *
+ * `channel` (0-based) picks one channel, otherwise all are averaged. `normalize` scales the peak to full
+ * scale. `sampleRate` (Hz) resamples. `highpassHz` and `lowpassHz` filter before that.
+ */
+export interface AudioSettings {
+  channel?: number | null;
+  normalize?: boolean; // default true
+  sampleRate?: number | null;
+  highpassHz?: number | null;
+  lowpassHz?: number | null;
+}
+
+/**
+ * What the server can do: `methods` lists every method it answers.
+ */
+export interface Capabilities {
+  methods: ReadonlyArray<string>;
+  progress: boolean;
+  cancellation: boolean;
+  partialResults: boolean;
+  blobDelivery: ReadonlyArray<string>;
+}
+
+/**
+ * A model file saved by OpenSoundscape.
+ */
+export interface CheckpointModel {
+  source: "checkpoint";
+  path: string;
+}
+
+/**
+ * A class: how many scores it has, and their range. NaN scores are not counted.
+ */
+export interface ClassSummary {
+  name: string;
+  count: number;
+  min: number | null;
+  max: number | null;
+  mean: number | null;
+}
+
+/**
+ * Who connects.
+ */
+export interface ClientInfo {
+  name: string;
+  version?: string | null;
+}
+
+/**
+ * A clip. `paddedSeconds` is the silence added [before, after]; `durationSeconds` counts it.
+ *
+ * `sampleRate` (Hz) is that of the audio delivered; `frequencyRangeHz` and `decibelRange` are what the
+ * spectrogram's edges and colours stand for.
+ */
+export interface Clip {
+  path: string;
+  startSeconds: number;
+  endSeconds: number;
+  durationSeconds: number;
+  sampleRate: number;
+  paddedSeconds: [number, number];
+  frequencyRangeHz: [number, number] | null;
+  decibelRange: [number, number] | null;
+  spectrogram: InlineBlob | FileBlob | null;
+  audio: InlineBlob | FileBlob | null;
+}
+
+/**
+ * One inference run. Everything but `model`, `input` and `output.folder` has a default.
+ */
+export interface Config {
+  model: ZooModel | CheckpointModel | RibbitModel;
+  input: InputConfig;
+  output: OutputConfig;
+  schemaVersion?: 1; // default 1
+  name?: string; // default "job"
+  inference?: InferenceConfig;
+}
+
+/**
+ * config/load: read a config file, of an older form too.
+ */
+export interface ConfigLoadParams extends Tokens {
+  path: string;
+}
+
+/**
+ * A fault, at a place like `$.inference.batchSize`.
+ */
+export interface ConfigProblem {
+  path: string;
+  message: string;
+}
+
+/**
+ * config/save: validate `config` and write it to `path`.
+ */
+export interface ConfigSaveParams extends Tokens {
+  path: string;
+  config: Config;
+  overwrite?: boolean; // default true
+}
+
+/**
+ * config/validate: check a config (as an object, or the file at `path`) and/or audio files.
+ *
+ * `config` is taken as it is, so that the answer can name every fault instead of being an error.
+ */
+export interface ConfigValidateParams extends Tokens {
+  config?: Record<string, unknown>;
+  path?: string | null;
+  files?: ReadonlyArray<string> | null;
+}
+
+/**
+ * A clip and its score. `row` is its row in the table (0-based); `clip` or `error` where rendering was asked.
+ */
+export interface Detection {
+  path: string;
+  startSeconds: number;
+  endSeconds: number;
+  score: number;
+  row: number;
+  clip: Clip | null;
+  error: ErrorObject | null;
+}
+
+/**
+ * detections/sample: the `count` highest scores of `class` within `scoreRange` (both ends included).
+ *
+ * A row that stands for a whole file is shown by its first `secondsWhenWholeFile` seconds.
+ */
+export interface DetectionsSampleParams extends Tokens {
+  scoresId: string;
+  class: string;
+  scoreRange?: [number, number] | null;
+  count?: number; // default 12
+  strategy?: "top"; // default "top"
+  render?: Render | null;
+  secondsWhenWholeFile?: number; // default 5.0
+}
+
+/**
+ * env/check: whether the environment in `folder` can be used. `deep` verifies files and imports packages.
+ */
+export interface EnvCheckParams extends Tokens {
+  folder?: string | null;
+  deep?: boolean; // default false
+}
+
+/**
+ * env/setup: extract `archive`, verify it, and make it the environment in `folder`.
+ *
+ * `sha256` (hex) is what the archive must have. `force` replaces an environment that is already there.
+ */
+export interface EnvSetupParams extends Tokens {
+  folder?: string | null;
+  archive?: string | null;
+  sha256?: string | null;
+  force?: boolean; // default false
+}
+
+/**
+ * The state of an environment. `packages` maps names to versions; `problem` says what is wrong with it.
+ */
+export interface Environment {
+  status: "broken" | "incomplete" | "missing" | "ready";
+  folder: string;
+  pythonPath: string | null;
+  pythonVersion: string | null;
+  packages: Record<string, string>;
+  sizeBytes: number | null;
+  problem: string | null;
+}
+
+/**
+ * Which interpreter runs the models: an environment's `folder`, or a `python` of the user's own.
+ *
+ * With neither, the default folder is used.
+ */
+export interface EnvironmentChoice {
+  folder?: string | null;
+  python?: string | null;
+}
+
+/**
+ * The default ML environment at a glance.
+ */
+export interface EnvironmentHealth {
+  status: "broken" | "incomplete" | "missing" | "ready";
+}
+
+/**
+ * The `data` of an error reply.
+ *
+ * `kind` is the error's stable name, `retryable` tells whether the same request may succeed later,
+ * `path` is the file concerned, `hint` what to try next. `jobId`, `jobFolder` and `state` say where a
+ * job stood when the request that waited for it was cancelled or failed.
+ */
+export interface ErrorData {
+  kind: string;
+  retryable: boolean;
+  path?: string | null;
+  hint?: string | null;
+  jobId?: string | null;
+  jobFolder?: string | null;
+  state?: string | null;
+  detail?: string | null;
+}
+
+/**
+ * The `error` member of a reply.
+ */
+export interface ErrorObject {
+  code: number;
+  message: string;
+  data?: ErrorData | null;
+}
+
+/**
+ * A recording that could not be scored, and why.
+ */
+export interface Failure {
+  path: string;
+  code: number;
+  message: string;
+}
+
+/**
+ * Bytes in a file of `bytes` bytes that the sidecar wrote; it lives at least 10 minutes.
+ */
+export interface FileBlob {
+  kind: "file";
+  mime: string;
+  path: string;
+  bytes: number;
+}
+
+/**
+ * Which of the files can be scored.
+ */
+export interface FileCheck {
+  valid: ReadonlyArray<string>;
+  missing: ReadonlyArray<string>;
+  unsupported: ReadonlyArray<string>;
+  unreadable: ReadonlyArray<string>;
+}
+
+/**
+ * folders/scan: list the recordings below `folder`.
+ *
+ * `extensions` (with or without the dot, any case) replaces the default list of audio formats.
+ * `includeHidden` also lists hidden files and those of system folders. `probe` reads every header.
+ * With `partialResultToken` the files are streamed and left out of the result.
+ */
+export interface FoldersScanParams extends Tokens {
+  folder: string;
+  recursive?: boolean; // default true
+  extensions?: ReadonlyArray<string> | null;
+  includeHidden?: boolean; // default false
+  probe?: boolean; // default false
+}
+
+/**
+ * health: `capabilities` lists every method there is; `memoryBytes` is the resident set.
+ */
+export interface Health {
+  status: "ok";
+  version: string;
+  pid: number;
+  uptimeSeconds: number;
+  frozen: boolean;
+  memoryBytes: number;
+  capabilities: ReadonlyArray<string>;
+  environment: EnvironmentHealth;
+  jobs: JobsHealth;
+}
+
+/**
+ * How the model is run.
+ *
+ * `clipOverlapSeconds` is how much neighbouring clips share. `workers` counts the threads that read
+ * ahead. `classes` keeps only these, in the model's order; null keeps all.
+ */
+export interface InferenceConfig {
+  clipOverlapSeconds?: number; // default 0.0
+  batchSize?: number | "auto"; // default "auto"
+  workers?: number | "auto"; // default "auto"
+  activation?: "none" | "sigmoid" | "softmax"; // default "none"
+  device?: string; // default "auto"
+  classes?: ReadonlyArray<string> | null;
+}
+
+/**
+ * inference/run: score the recordings of `config` (or of the file `configPath`).
+ *
+ * `trust` allows running code that a model file carries. With `wait` the answer comes when the job has
+ * ended, otherwise at once.
+ */
+export interface InferenceRunParams extends Tokens {
+  config?: Config | null;
+  configPath?: string | null;
+  environment?: EnvironmentChoice;
+  trust?: boolean; // default false
+  wait?: boolean; // default true
+}
+
+/**
+ * initialize: the optional handshake. After it, the end of stdin means that the client is gone.
+ *
+ * `processId` is watched: when that process ends, so does the server. `blobFolder` is where results asked
+ * for with delivery "file" are written. `trace` turns `$/logTrace` on.
+ */
+export interface InitializeParams {
+  protocolVersion?: string | number | null;
+  processId?: number | null;
+  clientInfo?: ClientInfo | null;
+  capabilities?: Record<string, unknown> | null;
+  blobFolder?: string | null;
+  trace?: "messages" | "off" | "verbose"; // default "off"
+}
+
+/**
+ * What `initialize` answers.
+ */
+export interface InitializeResult {
+  protocolVersion: string;
+  serverInfo: ServerInfo;
+  capabilities: Capabilities;
+  limits: Limits;
+}
+
+/**
+ * Bytes inside the reply, base64.
+ */
+export interface InlineBlob {
+  kind: "inline";
+  mime: string;
+  base64: string;
+}
+
+/**
+ * The recordings: files, all recordings below folders, and glob patterns. A recording counts once.
+ */
+export interface InputConfig {
+  files?: ReadonlyArray<string>; // default []
+  folders?: ReadonlyArray<string>; // default []
+  patterns?: ReadonlyArray<string>; // default []
+}
+
+/**
+ * What a job did. `filesSkipped` were done by an earlier run; `realtimeFactor` is sound over wall time.
+ *
+ * `failures` holds the first 100; failures.csv in the job folder holds all.
+ */
+export interface JobReport {
+  jobId: string;
+  jobFolder: string;
+  state: "cancelled" | "completed" | "failed" | "interrupted" | "paused" | "preparing" | "queued" | "running";
+  filesTotal: number;
+  filesDone: number;
+  filesFailed: number;
+  filesSkipped: number;
+  clips: number;
+  audioSeconds: number;
+  elapsedSeconds: number;
+  realtimeFactor: number | null;
+  outputs: ReadonlyArray<OutputFile>;
+  failures: ReadonlyArray<Failure>;
+}
+
+/**
+ * How many jobs are under way.
+ */
+export interface JobsHealth {
+  running: number;
+  queued: number;
+}
+
+/**
+ * jobs/resume: go on with a job that was cancelled, interrupted or failed. Files done are not scored again.
+ */
+export interface JobsResumeParams extends Tokens {
+  jobId?: string | null;
+  jobFolder?: string | null;
+  environment?: EnvironmentChoice;
+  trust?: boolean; // default false
+  wait?: boolean; // default true
+}
+
+/**
+ * What one client may ask for at once.
+ *
+ * `maxInFlight` requests are under way until their replies are written; one more is refused as busy.
+ * Messages are at most `maxMessageBytes` long. Above `maxUnsentBytes` of unread replies the server stops
+ * reading. `poolThreads` requests run at a time.
+ */
+export interface Limits {
+  maxInFlight: number;
+  maxMessageBytes: number;
+  maxUnsentBytes: number;
+  maxBatch: number;
+  poolThreads: number;
+}
+
+/**
+ * A config file's content in today's form.
+ *
+ * `sourceFormat` is "current", "seed" or "dipper"; `warnings` name what an older form held and this one
+ * does not.
+ */
+export interface LoadedConfig {
+  config: Config;
+  sourceFormat: "current" | "dipper" | "seed";
+  warnings: ReadonlyArray<string>;
+}
+
+/**
+ * A model. `reason` says why it is not available, naming the package that is missing.
+ */
+export interface ModelEntry {
+  source: "checkpoint" | "ribbit" | "zoo";
+  name: string;
+  description: string;
+  available: boolean;
+  reason: string | null;
+}
+
+/**
+ * All models.
+ */
+export interface ModelList {
+  models: ReadonlyArray<ModelEntry>;
+}
+
+/**
+ * models/list: every model source, and whether it can run in this environment.
+ */
+export interface ModelsListParams extends Tokens {
+  environment?: EnvironmentChoice;
+}
+
+/**
+ * Where results go and in which forms.
+ *
+ * `layout` "dense" keeps every score, "sparse" per clip those at or above `threshold` or among the `topK`
+ * highest; "auto" is dense up to 500 classes. Sparse without either keeps what reaches the model's own
+ * recommended threshold, and the best three in any case.
+ */
+export interface OutputConfig {
+  folder: string;
+  formats?: ReadonlyArray<"csv" | "parquet">; // default ["csv"]
+  layout?: "auto" | "dense" | "sparse"; // default "auto"
+  threshold?: number | null;
+  topK?: number | null;
+}
+
+/**
+ * A file of results.
+ */
+export interface OutputFile {
+  format: string;
+  path: string;
+}
+
+/**
+ * The value of a `$/progress` notification.
+ *
+ * `done` of `total` are counted in `unit`; `percentage` is 0..100. Jobs add clips per second, seconds of
+ * sound per second of wall time, the seconds that remain, and the number of recordings that failed.
+ */
+export interface Progress {
+  kind?: "begin" | "end" | "report" | null;
+  title?: string | null;
+  message?: string | null;
+  percentage?: number | null;
+  done?: number | null;
+  total?: number | null;
+  unit?: string | null;
+  clipsPerSecond?: number | null;
+  realtimeFactor?: number | null;
+  etaSeconds?: number | null;
+  failed?: number | null;
+  jobId?: string | null;
+  jobFolder?: string | null;
+}
+
+/**
+ * A recording's format, and when, where and by what it was made as far as its header or name tell.
+ *
+ * `recordedAt` is ISO 8601, with an offset only where the source gives one; `timeSource` says what that
+ * source was. `gainDb` in decibels, `temperatureC` in degrees Celsius, `latitude` and `longitude` in
+ * degrees.
+ */
+export interface RecordingInfo {
+  path: string;
+  durationSeconds: number;
+  sampleRate: number;
+  channels: number;
+  frames: number;
+  format: string;
+  subtype: string;
+  sizeBytes: number;
+  recordedAt: string | null;
+  timeSource: string | null;
+  device: string | null;
+  latitude: number | null;
+  longitude: number | null;
+  gainDb: number | null;
+  temperatureC: number | null;
+  comment: string | null;
+}
+
+/**
+ * How the clip of each detection is rendered; see audio/clip.
+ */
+export interface Render {
+  spectrogram?: SpectrogramSettings;
+  audio?: AudioSettings;
+  include?: ReadonlyArray<"audio" | "spectrogram">; // default ["spectrogram","audio"]
+  delivery?: "file" | "inline"; // default "inline"
+}
+
+/**
+ * RIBBIT, the pulse-rate detector of OpenSoundscape (Lapp et al. 2021, Methods in Ecology and Evolution).
+ *
+ * `signalBandHz` holds the call, `pulseRateHz` the pulses per second sought, `noiseBandsHz` bands
+ * whose energy is subtracted. `spectrogramWindowSamples` is the window of the amplitude envelope.
+ */
+export interface RibbitModel {
+  source: "ribbit";
+  className: string;
+  signalBandHz: [number, number];
+  pulseRateHz: [number, number];
+  noiseBandsHz?: ReadonlyArray<[number, number]>; // default []
+  clipSeconds?: number; // default 5.0
+  spectrogramWindowSamples?: number; // default 512
+}
+
+/**
+ * A row that could not be read (`row` counts from 1, the header being row 1), or the whole table when 0.
+ */
+export interface RowProblem {
+  row: number;
+  message: string;
+}
+
+/**
+ * Detections, highest score first. `total` counts all that were in range.
+ */
+export interface Sample {
+  detections: ReadonlyArray<Detection>;
+  total: number;
+}
+
+/**
+ * Where the config was written, and how it reads with every default filled in.
+ */
+export interface SavedConfig {
+  path: string;
+  config: Config;
+}
+
+/**
+ * The recordings of a folder in natural order. `count` and `totalBytes` count streamed rows too.
+ */
+export interface Scan {
+  folder: string;
+  files: ReadonlyArray<ScannedFile>;
+  count: number;
+  totalBytes: number;
+  skipped: ReadonlyArray<SkippedPath>;
+}
+
+/**
+ * One recording. The fields after `sizeBytes` are known only where the scan probed.
+ *
+ * `problem` says that the file is readable, but not of the format that its extension names.
+ */
+export interface ScannedFile {
+  path: string;
+  sizeBytes: number;
+  durationSeconds: number | null;
+  sampleRate: number | null;
+  recordedAt: string | null;
+  problem: string | null;
+}
+
+/**
+ * An open table. `rowCount` counts clips; `problems` lists at most 1,000 rows.
+ */
+export interface ScoreTable {
+  scoresId: string;
+  path: string;
+  format: "job" | "opensoundscape" | "simple" | "sparse";
+  layout: "dense" | "sparse";
+  rowCount: number;
+  fileCount: number;
+  classes: ReadonlyArray<ClassSummary>;
+  scoreRange: [number, number] | null;
+  problems: ReadonlyArray<RowProblem>;
+}
+
+/**
+ * scores/close: forget an open table.
+ */
+export interface ScoresCloseParams extends Tokens {
+  scoresId: string;
+}
+
+/**
+ * scores/load: open a score table or a job folder. `audioRoot` is where its recordings are now.
+ */
+export interface ScoresLoadParams extends Tokens {
+  path: string;
+  format?: "auto" | "job" | "opensoundscape" | "simple" | "sparse"; // default "auto"
+  audioRoot?: string | null;
+}
+
+/**
+ * Who answers.
+ */
+export interface ServerInfo {
+  name: string;
+  version: string;
+}
+
+/**
+ * $/setTrace: how much of the conversation is told in `$/logTrace`.
+ */
+export interface SetTraceParams {
+  value: "messages" | "off" | "verbose";
+}
+
+/**
+ * A file or folder that was left out, and why.
+ */
+export interface SkippedPath {
+  path: string;
+  reason: string;
+}
+
+/**
+ * How a spectrogram is computed and drawn.
+ *
+ * Hann window, power spectral density in dB re full scale^2/Hz, as
+ * `scipy.signal.spectrogram(scaling="density", detrend=False)` defines it. `fftSamples` defaults to
+ * `windowSamples` (longer: zero-padded). `decibelRange` maps to the ends of the colormap; "auto" takes
+ * it from the clip. `frequencyRangeHz` defaults to 0..Nyquist. With `resize` the picture is
+ * `widthPixels` x `heightPixels`, otherwise one pixel per frame and frequency bin.
+ * `referenceFrequencyHz` draws a line at that frequency.
+ */
+export interface SpectrogramSettings {
+  windowSamples?: number; // default 512
+  overlapFraction?: number; // default 0.5
+  fftSamples?: number | null;
+  scaling?: "density" | "spectrum"; // default "density"
+  decibelRange?: [number, number] | "auto"; // default [-80.0,-20.0]
+  frequencyRangeHz?: [number, number] | null;
+  scale?: "linear" | "log" | "mel"; // default "linear"
+  colormap?: "greys" | "greys_r" | "inferno" | "magma" | "plasma" | "turbo" | "viridis"; // default "greys"
+  widthPixels?: number; // default 224
+  heightPixels?: number; // default 224
+  resize?: boolean; // default true
+  referenceFrequencyHz?: number | null;
+}
+
+/**
+ * Whether a run can start. `files` covers the config's recordings and those asked for.
+ */
+export interface Validation {
+  valid: boolean;
+  errors: ReadonlyArray<ConfigProblem>;
+  warnings: ReadonlyArray<string>;
+  files: FileCheck | null;
+}
+
+/**
+ * A class of the bioacoustics-model-zoo, by name; `options` are its keyword arguments.
+ */
+export interface ZooModel {
+  source: "zoo";
+  name: string;
+  options?: Record<string, unknown>;
+}
+
+/** For `connection.onProgress(WorkDone, token, handler)`. */
+export const WorkDone = new ProgressType<Progress>();
+
+export const Health = new RequestType0<Health, ErrorData>("health");
+export const RpcDiscover = new RequestType0<Record<string, unknown>, ErrorData>("rpc.discover");
+export const AudioInfo = new RequestType<AudioInfoParams, RecordingInfo, ErrorData>("audio/info");
+export const AudioClip = new RequestType<AudioClipParams, Clip, ErrorData>("audio/clip");
+export const FoldersScan = new RequestType<FoldersScanParams, Scan, ErrorData>("folders/scan");
+export const ConfigSave = new RequestType<ConfigSaveParams, SavedConfig, ErrorData>("config/save");
+export const ConfigLoad = new RequestType<ConfigLoadParams, LoadedConfig, ErrorData>("config/load");
+export const ConfigValidate = new RequestType<ConfigValidateParams, Validation, ErrorData>("config/validate");
+export const EnvCheck = new RequestType<EnvCheckParams, Environment, ErrorData>("env/check");
+export const EnvSetup = new RequestType<EnvSetupParams, Environment, ErrorData>("env/setup");
+export const ModelsList = new RequestType<ModelsListParams, ModelList, ErrorData>("models/list");
+export const InferenceRun = new RequestType<InferenceRunParams, JobReport, ErrorData>("inference/run");
+export const JobsResume = new RequestType<JobsResumeParams, JobReport, ErrorData>("jobs/resume");
+export const ScoresLoad = new RequestType<ScoresLoadParams, ScoreTable, ErrorData>("scores/load");
+export const ScoresClose = new RequestType<ScoresCloseParams, null, ErrorData>("scores/close");
+export const DetectionsSample = new RequestType<DetectionsSampleParams, Sample, ErrorData>("detections/sample");
+
+/** Every method's params and result, by the method's name. */
+export interface Methods {
+  "health": { params: Tokens; result: Health };
+  "rpc.discover": { params: Tokens; result: Record<string, unknown> };
+  "audio/info": { params: AudioInfoParams; result: RecordingInfo };
+  "audio/clip": { params: AudioClipParams; result: Clip };
+  "folders/scan": { params: FoldersScanParams; result: Scan };
+  "config/save": { params: ConfigSaveParams; result: SavedConfig };
+  "config/load": { params: ConfigLoadParams; result: LoadedConfig };
+  "config/validate": { params: ConfigValidateParams; result: Validation };
+  "env/check": { params: EnvCheckParams; result: Environment };
+  "env/setup": { params: EnvSetupParams; result: Environment };
+  "models/list": { params: ModelsListParams; result: ModelList };
+  "inference/run": { params: InferenceRunParams; result: JobReport };
+  "jobs/resume": { params: JobsResumeParams; result: JobReport };
+  "scores/load": { params: ScoresLoadParams; result: ScoreTable };
+  "scores/close": { params: ScoresCloseParams; result: null };
+  "detections/sample": { params: DetectionsSampleParams; result: Sample };
+}
+
+export type MethodName = keyof Methods;

@@ -1,0 +1,1 @@
+"""What is generated from the structs: JSON Schemas, an OpenRPC document, TypeScript, the protocol page."""

@@ -37,7 +37,7 @@ class _Outgoing(msgspec.Struct, omit_defaults=True):
 
 
 class _ProgressParams(msgspec.Struct):
-    token: int
+    token: int | str
     value: Progress
 
 
@@ -83,19 +83,25 @@ class SidecarClient:
         EOFError
             The sidecar is gone.
         """
+        return msgspec.json.decode(self.call_raw(method, msgspec.to_builtins(params), on_progress), type=result)
+
+    def call_raw(
+        self, method: str, params: dict[str, Any] | None, on_progress: ProgressCallback | None = None
+    ) -> msgspec.Raw:
+        """As `call`, with params and result as they stand on the wire."""
         self._last_id += 1
-        fields = msgspec.to_builtins(params)
         if on_progress is not None:
-            fields["workDoneToken"] = self._last_id
-        self._send(_Outgoing(method, fields, self._last_id))
+            params = {**(params or {}), "workDoneToken": self._last_id}
+        self._send(_Outgoing(method, params, self._last_id))
         while True:
             message = self._receive()
-            if message.method == "$/progress" and on_progress is not None:
-                on_progress(msgspec.json.decode(message.params, type=_ProgressParams).value)
+            if message.method == "$/progress":
+                if on_progress is not None:
+                    on_progress(msgspec.json.decode(message.params, type=_ProgressParams).value)
             elif message.method is None and message.error is not None:
                 raise Refused(message.error)
             elif message.method is None:
-                return msgspec.json.decode(message.result, type=result)
+                return message.result
 
     def cancel(self) -> None:
         """Cancel the request under way; call it from its progress callback."""

@@ -1,41 +1,61 @@
-"""A server over pipes: reader thread, bounded pool, writer thread. The only place with threads and pipes.
+"""A server over pipes: reader thread, bounded pool, writer thread, and the main thread as clock.
 
-What lives here: moving bytes and running handlers. What must not: a decision that can be made without I/O
+What lives here: moving bytes, running handlers, ending. What must not: a decision that can be made without I/O
 (peer.py), or any method of ours.
+
+    reader   stdin -> frames -> peer; cancels; hands work to the pool. Waits for nobody but stdin, and for our
+             output only while more than `max_unsent_bytes` of it is unread.
+    pool     decodes params, runs the handler, encodes the result.
+    writer   outbox.py
+    main     the clock: due progress, graces, the watched process; signals; the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import logging
+import os
+import queue
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import msgspec
 
+from rpc import child, logs, messages
+from rpc.call import Call, Progress
+from rpc.cancel import CancelToken
+from rpc.connection import Connection
+from rpc.errors import InternalError, InvalidRequest, OutOfMemory, ParseError, RequestCancelled, RpcError
+from rpc.framing import Decoder, Event, Frame, Framing, Oversized
+from rpc.lifecycle import InitializeParams, Limits, ServerInfo, State
+from rpc.liveness import ProcessWatch, reader_gone
 from rpc.methods import Handler, Method
+from rpc.outbox import Outbox
+from rpc.peer import GRACE_SECONDS, Effects, Incoming, Peer
+from rpc.pool import Pool
+from rpc.stdio import take_stdio
+
+__all__ = ["Application", "Connection", "Limits", "Options", "Registry", "ServerInfo", "serve"]
 
 Registry = Mapping[str, tuple[Method, Callable[[], Handler]]]
 """Method name -> its description and a function that returns its handler. The function runs at the first call
 of that method, on a pool thread: import late in there."""
 
+_READ_BYTES = 256 * 1024
+_WATCH_SECONDS = 1.0
+_SWITCH_SECONDS = 0.001  # a busy pure-Python handler delays others by 4 ms at p95, not 21
+_EXIT_GONE = 3
+_EXIT_FRAMING = 4
+_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
 
-@dataclass(frozen=True, slots=True)
-class ServerInfo:
-    """How the server introduces itself in `initialize`."""
-
-    name: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one client may ask for at once; sent with `initialize`."""
-
-    max_in_flight: int = 1024
-    max_message_bytes: int = 64 * 2**20
-    max_unsent_bytes: int = 64 * 2**20
-    max_batch: int = 1000
-    pool_threads: int = 8
+log = logging.getLogger(__name__)
 
 
 class Application(Protocol):
@@ -44,8 +64,8 @@ class Application(Protocol):
     def connected(self, notify: Callable[[str, msgspec.Struct], None]) -> None:
         """Before the first request. `notify(method, params)` sends a notification, dropped before initialize."""
 
-    def initialized(self, params: Any) -> None:
-        """The client shook hands (params: rpc.lifecycle.InitializeParams, with process_id and blob_folder)."""
+    def initialized(self, params: InitializeParams) -> None:
+        """The client shook hands, with its process id and its folder for blobs."""
 
     def closed(self) -> None:
         """No request runs any more, or the grace is over: end the children, close the files. Within a second."""
@@ -59,12 +79,374 @@ class Options:
     framing: Literal["auto", "line", "header"] = "auto"
     limits: Limits = field(default_factory=Limits)
     kill_group_at_end: bool = False
-    """For a worker that leads its own session: kill the whole group when stdin ends."""
+    """For a worker that leads its own session: kill the whole group, itself last, when its client has gone."""
 
 
 def serve(registry: Registry, options: Options, application: Application | None = None) -> int:
     """Take stdin and stdout, answer until the client leaves, return the exit code (see PROTOCOL, Lifecycle).
 
-    Call it on the main thread. fd 1 points at stderr from then on, for this process and its children.
+    Call it on the main thread. fd 1 points at stderr from then on, for this process and its children. Threads
+    may still run when it returns: leave by os._exit.
     """
-    raise NotImplementedError
+    stdio = take_stdio()
+    if stdio.stdout is None:
+        return _EXIT_GONE
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    child.contain()
+    server = _Server(registry, options, application, stdio.stdin, stdio.stdout)
+    code = server.run()
+    if application is not None:
+        with _logged("closing"):
+            application.closed()
+    if options.kill_group_at_end:
+        logs.flush()
+        child.end_own_group()
+    return code
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Why and how to leave. `drain`: finish the work received first."""
+
+    code: int
+    drain: bool = False
+
+
+class _Server:
+    """One conversation."""
+
+    def __init__(
+        self, registry: Registry, options: Options, application: Application | None, stdin: int, stdout: int
+    ) -> None:
+        self._routes = _Routes(registry)
+        self._application = application
+        self._stdin = stdin
+        self._stdout = stdout
+        self._limits = options.limits
+        self._lock = threading.Lock()
+        self._peer = Peer(frozenset(registry), options.server, options.limits)
+        self._decoder = Decoder(options.framing, options.limits.max_message_bytes)
+        self._framing: Framing = "header" if options.framing == "header" else "line"
+        self._outbox = Outbox(
+            stdout,
+            on_written=self._written,
+            on_broken=lambda: self._leave(_End(_EXIT_GONE)),
+            limit=options.limits.max_unsent_bytes,
+        )
+        self._pool = Pool(options.limits.pool_threads, "handler")
+        self._quick = Pool(1, "quick")
+        self._ends: queue.SimpleQueue[_End | None] = queue.SimpleQueue()  # its put may be called by a signal handler
+        self._watch: ProcessWatch | None = None
+        self._leaving = False
+
+    # The main thread
+
+    def run(self) -> int:
+        """Serve to the end; the exit code."""
+        self._install_signals()
+        if self._application is not None:
+            self._application.connected(self._notify)
+        self._outbox.start()
+        threading.Thread(target=self._read, name="reader", daemon=True).start()
+        return self._finish(self._wait_for_end())
+
+    def _wait_for_end(self) -> _End:
+        next_watch = time.monotonic() + _WATCH_SECONDS
+        draining: _End | None = None
+        while True:
+            end = self._next_event(next_watch)
+            now = time.monotonic()
+            if end is not None and not end.drain:
+                return end
+            if end is not None:
+                draining, self._leaving = end, True
+            if now >= next_watch:
+                next_watch = now + _WATCH_SECONDS
+                if self._client_gone():
+                    return _End(_EXIT_GONE)
+            with self._locked():
+                self._peer.tick(now)
+                idle = self._peer.idle
+            if draining and idle and not self._outbox.unsent:
+                return draining
+
+    def _next_event(self, latest: float) -> _End | None:
+        with self._lock:
+            due = self._peer.next_due
+        timeout = max(0.0, min(latest, due or latest) - time.monotonic())
+        try:
+            return self._ends.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def _finish(self, end: _End) -> int:
+        """Cancel what runs, give it its grace, let the replies leave."""
+        self._leaving = True
+        with self._locked():
+            tokens = self._peer.close(time.monotonic())
+        self._put_up(tokens)
+        while not self._idle():
+            with contextlib.suppress(queue.Empty):
+                self._ends.get(timeout=0.05)
+            with self._locked():
+                self._peer.tick(time.monotonic())
+        self._outbox.flush(GRACE_SECONDS)
+        return end.code
+
+    def _idle(self) -> bool:
+        with self._lock:
+            return self._peer.idle
+
+    def _client_gone(self) -> bool:
+        if self._watch is not None and not self._watch.alive():
+            log.warning("the client's process has ended")
+            return True
+        return reader_gone(self._stdout)
+
+    def _leave(self, end: _End | None) -> None:
+        """Wake the main thread, to leave or to look at the time."""
+        self._ends.put(end)
+
+    def _install_signals(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for name in _SIGNALS:
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays in force
+                signal.signal(number, lambda received, _: self._leave(_End(128 + received)))
+
+    # The reader thread
+
+    def _read(self) -> None:
+        try:
+            while chunk := self._read_chunk():
+                for event in self._decoder.feed(chunk):
+                    self._receive(event)
+                if self._decoder.lost:
+                    return
+                self._outbox.wait_for_room()
+            for event in self._decoder.end():
+                self._receive(event)
+        except Exception:
+            log.exception("the reader failed")
+            self._leave(_End(70))
+            return
+        self._leave(self._end_of_input())
+
+    def _read_chunk(self) -> bytes:
+        while True:
+            try:
+                return os.read(self._stdin, _READ_BYTES)
+            except BlockingIOError:  # somebody else made the shared description non-blocking
+                select.select([self._stdin], [], [], 1.0)
+            except OSError:
+                return b""
+
+    def _end_of_input(self) -> _End:
+        with self._lock:
+            state = self._peer.state
+        if state is State.INITIALIZED:
+            return _End(_EXIT_GONE)
+        return _End(0, drain=True)
+
+    def _receive(self, event: Event) -> None:
+        if isinstance(event, Frame):
+            message = messages.parse(event.body, self._limits.max_batch)
+            with self._locked():
+                self._framing = event.framing
+                effects = self._peer.receive(message, len(event.body), time.monotonic())
+            self._carry_out(effects)
+        elif isinstance(event, Oversized):
+            self._refuse(event, InvalidRequest(f"A message holds at most {self._limits.max_message_bytes} bytes."))
+        else:
+            self._refuse(event, ParseError(event.reason))
+            self._leave(_End(_EXIT_FRAMING))
+
+    def _refuse(self, event: Event, error: RpcError) -> None:
+        with self._locked():
+            self._framing = event.framing
+            self._peer.refuse(error)
+
+    def _carry_out(self, effects: Effects) -> None:
+        if effects.initialized is not None:
+            self._shake_hands(effects.initialized)
+        for incoming in effects.run:
+            pool = self._quick if self._routes.is_quick(incoming.method) else self._pool
+            pool.submit(_Task(self, incoming))
+        self._put_up(effects.cancel)
+        if effects.exit_code is not None:
+            self._leave(_End(effects.exit_code))
+
+    def _shake_hands(self, params: InitializeParams) -> None:
+        if params.process_id is not None:
+            self._watch = ProcessWatch(params.process_id)
+        if self._application is not None:
+            with _logged("initialized"):
+                self._application.initialized(params)
+
+    def _put_up(self, tokens: Sequence[CancelToken]) -> None:
+        """Cancel, outside our lock: callbacks may report or answer."""
+        for token in tokens:
+            with _logged("a cancel callback"):
+                token.cancel()
+        if tokens:
+            self._leave(None)
+
+    # The pool threads
+
+    def run_incoming(self, incoming: Incoming) -> None:
+        """Answer one request. Never raises."""
+        self._outbox.wait_for_room(lambda: incoming.cancelled)
+        with self._lock:
+            if not self._peer.start(incoming):
+                return
+        logs.set_request(f"{incoming.id} {incoming.method}")
+        try:
+            result = self._call_handler(incoming)
+            if isinstance(result, Future):
+                result.add_done_callback(lambda done: self._answer_future(incoming, done))
+                return
+            reply, admits_cancel = messages.encode_result(incoming.id, result), False
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            reply, admits_cancel = self._error_reply(incoming, error)
+        finally:
+            logs.set_request("")
+        self._answer(incoming, reply, admits_cancel)
+
+    def _call_handler(self, incoming: Incoming) -> Any:
+        handler, decoder = self._routes.resolve(incoming.method)
+        params = messages.decode_params(decoder, incoming.params)
+        with self._lock:
+            incoming.params = msgspec.Raw()  # the message's memory goes with it
+            incoming.progress_token = getattr(params, "work_done_token", None)
+            incoming.rows_token = getattr(params, "partial_result_token", None)
+        call = Call(
+            incoming.id,
+            incoming.method,
+            incoming.token,
+            _Sink(self, incoming),
+            wants_progress=incoming.progress_token is not None,
+            wants_partial=incoming.rows_token is not None,
+        )
+        return handler(params, call)
+
+    def _answer_future(self, incoming: Incoming, done: Future[Any]) -> None:
+        try:
+            reply, admits_cancel = messages.encode_result(incoming.id, done.result()), False
+        except BaseException as error:  # noqa: BLE001 - as above
+            reply, admits_cancel = self._error_reply(incoming, error)
+        self._answer(incoming, reply, admits_cancel)
+
+    def _error_reply(self, incoming: Incoming, error: BaseException) -> tuple[bytes, bool]:
+        """The reply for what a handler raised, and whether it is its own -32800."""
+        if isinstance(error, CancelledError):
+            error = RequestCancelled()
+        elif isinstance(error, MemoryError):
+            error = OutOfMemory("There was not enough memory for this request.")
+        elif not isinstance(error, RpcError):
+            log.error("%s %s failed", incoming.id, incoming.method, exc_info=error)
+            error = InternalError(f"Something went wrong inside the server: {type(error).__name__}.")
+        return messages.encode_error(incoming.id, error.to_wire()), isinstance(error, RequestCancelled)
+
+    def _answer(self, incoming: Incoming, reply: bytes, admits_cancel: bool) -> None:
+        with self._locked():
+            self._peer.answer(incoming, reply, admits_cancel=admits_cancel)
+        if self._leaving:
+            self._leave(None)
+
+    def progress(self, incoming: Incoming, value: Progress) -> None:
+        """A handler tells how far it is."""
+        with self._locked():
+            before = self._peer.next_due
+            self._peer.report(incoming, value, time.monotonic())
+            wake = self._peer.next_due != before
+        if wake:
+            self._leave(None)
+
+    def rows(self, incoming: Incoming, rows: Sequence[Any]) -> None:
+        """A handler has rows of its result."""
+        self._outbox.wait_for_room(lambda: incoming.cancelled)
+        incoming.token.raise_if_cancelled()
+        if incoming.rows_token is None:
+            return
+        notification = messages.encode_progress(incoming.rows_token, rows)
+        with self._locked():
+            self._peer.rows(incoming, notification)
+
+    # Any thread
+
+    @contextlib.contextmanager
+    def _locked(self) -> Any:
+        """The peer, alone; what it wants said is queued before anybody else gets it."""
+        with self._lock:
+            self._peer.hold_progress = self._outbox.unsent > _HOLD_BYTES
+            yield
+            outgoing, self._peer.outgoing = self._peer.outgoing, []
+            for message in outgoing:
+                self._outbox.put(message.body, self._framing, message.slots)
+
+    def _written(self, slots: int) -> None:
+        with self._lock:
+            self._peer.written(slots)
+        if self._leaving:
+            self._leave(None)
+
+    def _notify(self, method: str, params: msgspec.Struct) -> None:
+        notification = messages.encode_notification(method, params)
+        with self._locked():
+            self._peer.notify(notification)
+
+
+_HOLD_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A request on its way to a pool thread."""
+
+    server: _Server
+    incoming: Incoming
+
+    def __call__(self) -> None:
+        self.server.run_incoming(self.incoming)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sink:
+    """Where the Call of one request leads."""
+
+    server: _Server
+    incoming: Incoming
+
+    def progress(self, progress: Progress) -> None:
+        self.server.progress(self.incoming, progress)
+
+    def rows(self, rows: Sequence[Any]) -> None:
+        self.server.rows(self.incoming, rows)
+
+
+class _Routes:
+    """Methods with their handlers and decoders, each made at its first call."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._resolved: dict[str, tuple[Handler, msgspec.json.Decoder[Any]]] = {}
+
+    def is_quick(self, method: str) -> bool:
+        return self._registry[method][0].quick
+
+    def resolve(self, method: str) -> tuple[Handler, msgspec.json.Decoder[Any]]:
+        known = self._resolved.get(method)
+        if known is None:
+            description, load = self._registry[method]
+            known = self._resolved[method] = (load(), msgspec.json.Decoder(description.params))
+        return known
+
+
+@contextlib.contextmanager
+def _logged(doing: str) -> Any:
+    """Keep a thread of the channel alive whatever the program it serves raises."""
+    try:
+        yield
+    except Exception:
+        log.exception("%s failed", doing)

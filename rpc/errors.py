@@ -301,3 +301,24 @@ def from_os_error(error: OSError, path: str | Path, doing: str) -> RequestFailed
     if isinstance(error, FileNotFoundError):
         return FileMissing(f"There is no file or folder {path}.", path=path)
     return RequestFailed(f"Cannot {doing} {path}: {error.strerror or error}.", path=path)
+
+
+def from_wire(error: ErrorObject) -> RpcError:
+    """The leaf that another process raised, from the `error` member of its reply. Its data survives."""
+    leaf = _LEAVES.get(error.code, RequestFailed)
+    data = error.data or ErrorData(kind="", retryable=False)
+    return leaf(
+        error.message,
+        path=data.path,
+        hint=data.hint,
+        job_id=data.job_id,
+        job_folder=data.job_folder,
+        state=data.state,
+    )
+
+
+def _with_leaves(branch: type[RpcError]) -> list[type[RpcError]]:
+    return [branch, *(leaf for twig in branch.__subclasses__() for leaf in _with_leaves(twig))]
+
+
+_LEAVES: dict[int, type[RpcError]] = {leaf.code: leaf for leaf in _with_leaves(RpcError)}

@@ -64,12 +64,12 @@ def build(settings: Settings) -> Services:
 
 def registry(services: Services) -> Registry:
     """Every method with the function that finds its handler."""
-    methods = METHODS
-    if services.settings.test_methods:
-        from sidecar.handlers.testing import TEST_METHODS
+    routes: Registry = {method.name: (method, partial(handler_of, method, services)) for method in METHODS}
+    if not services.settings.test_methods:
+        return routes
+    from sidecar.handlers import testing
 
-        methods = (*METHODS, *TEST_METHODS)
-    return {method.name: (method, partial(handler_of, method, services)) for method in methods}
+    return {**routes, **testing.registry()}
 
 
 def handler_of(method: Method, services: Services) -> Handler:

@@ -1,0 +1,244 @@
+"""Bytes to frames and back. Incremental, limited in size, linear in time.
+
+What lives here: where a message starts and ends. What must not: I/O, threads, or what a message means.
+
+The laws:
+
+1. Any bytes in any chunking give the same events; nothing raises, and the time is linear in the bytes.
+2. Memory is bounded by the limit plus one chunk: what is too long is drained, not kept.
+3. Undecided, each first byte decides: `{` or `[` is a line, `content-` a header, anything else a line that
+   somebody has to be told about. The first valid frame locks the framing.
+4. In header mode a bad length loses the framing: nothing after it can be trusted, and nothing is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+Framing = Literal["line", "header"]
+
+MAX_HEADER_BYTES = 8 * 1024
+_WHITE = b" \t\r\n"
+_BOM = b"\xef\xbb\xbf"
+_HEADER_START = b"content-"
+_LEADING_WHITE = re.compile(rb"[ \t\r\n]*")
+_FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:[ \t]*(.*?)[ \t]*\Z", re.DOTALL)
+_LENGTH = re.compile(rb"[0-9]{1,15}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message, unread. `framing` is how a reply to it must be framed."""
+
+    body: bytes
+    framing: Framing
+
+
+@dataclass(frozen=True, slots=True)
+class Oversized:
+    """A message longer than the limit, drained; the stream is in sync after it."""
+
+    framing: Framing
+
+
+@dataclass(frozen=True, slots=True)
+class FramingLost:
+    """A header block without a usable length. No event follows."""
+
+    reason: str
+    framing: Framing = "header"
+
+
+Event = Frame | Oversized | FramingLost
+
+
+def encode_frame(body: bytes, framing: Framing) -> tuple[bytes, ...]:
+    """What to write, in pieces so that a long body is not copied."""
+    if framing == "line":
+        return (body, b"\n")
+    return (b"Content-Length: %d\r\n\r\n" % len(body), body)
+
+
+class Decoder:
+    """Cuts a stream into frames. Feed it chunks; draw its events."""
+
+    def __init__(self, framing: Literal["auto"] | Framing = "auto", limit: int = 64 * 2**20) -> None:
+        self.framing: Framing | None = None if framing == "auto" else framing
+        self.lost = False
+        self._limit = limit
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._body_length: int | None = None
+        self._skip = 0
+        self._skip_line = False
+        self._at_start = True
+
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """The events that `chunk` completes. Draw them all: what is not drawn waits for the next feed."""
+        self._buffer += chunk
+        while not self.lost:
+            before = len(self._buffer)
+            event = self._next()
+            if event is not None:
+                yield event
+            elif len(self._buffer) == before:
+                return
+        self._buffer.clear()
+
+    def end(self) -> Iterator[Event]:
+        """The events that the end of the stream completes: a last line may lack its newline."""
+        yield from self.feed(b"")
+        if self.lost or self._skip_line or self._skip or self._body_length is not None or self.framing == "header":
+            return
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        self._scanned = 0
+        if rest.strip(_WHITE):
+            yield self._line(rest)
+
+    def _next(self) -> Event | None:
+        """Cut one event, or some drained or skipped bytes, off the buffer."""
+        if self._skip or self._skip_line:
+            self._drain()
+            return None
+        if self._body_length is not None:
+            return self._body()
+        if self._scanned == 0 and not self._skip_white():
+            return None
+        if self.framing == "header" or (self.framing is None and self._looks_like_header()):
+            return self._header()
+        return self._next_line()
+
+    def _skip_white(self) -> bool:
+        """Drop white space between messages and a BOM at the start; True when a message's first byte is there."""
+        buffer = self._buffer
+        if self._at_start:
+            if _BOM.startswith(buffer[:3]) and len(buffer) < len(_BOM):
+                return False
+            self._at_start = False
+            if buffer.startswith(_BOM):
+                del buffer[: len(_BOM)]
+        if buffer and buffer[0] in _WHITE:
+            del buffer[: _white_length(buffer)]
+        return bool(buffer)
+
+    def _looks_like_header(self) -> bool:
+        return bytes(self._buffer[: len(_HEADER_START)]).lower() == _HEADER_START
+
+    def _could_become_header(self) -> bool:
+        return _HEADER_START.startswith(bytes(self._buffer[: len(_HEADER_START)]).lower())
+
+    # Lines
+
+    def _next_line(self) -> Event | None:
+        if self.framing is None and self._could_become_header():
+            return None
+        end = self._buffer.find(b"\n", self._scanned)
+        if end < 0:
+            self._scanned = len(self._buffer)
+            if self._scanned <= self._limit:
+                return None
+            self._skip_line = True
+            self._cut(self._scanned)
+            return Oversized("line")
+        body = self._take(end, end + 1)
+        if len(body) > self._limit:
+            return Oversized("line")
+        return self._line(body)
+
+    def _line(self, body: bytes) -> Frame:
+        body = body.rstrip(_WHITE)
+        if self.framing is None and body[:1] in (b"{", b"[") and _is_json(body):
+            self.framing = "line"
+        return Frame(body, "line")
+
+    # Headers
+
+    def _header(self) -> Event | None:
+        while (end := self._buffer.find(b"\n", self._scanned, MAX_HEADER_BYTES)) >= 0:
+            line = bytes(self._buffer[self._scanned : end]).rstrip(b"\r")
+            if not line:
+                return self._header_block(self._take(self._scanned, end + 1))
+            if not _FIELD.match(line):
+                return self._lose("A header line has no name.")
+            self._scanned = end + 1
+        if len(self._buffer) >= MAX_HEADER_BYTES:
+            return self._lose(f"A header block is longer than {MAX_HEADER_BYTES} bytes.")
+        return None
+
+    def _header_block(self, block: bytes) -> Event | None:
+        length = _content_length(block)
+        if isinstance(length, str):
+            return self._lose(length)
+        self.framing = "header"
+        if length > self._limit:
+            self._skip = length
+            return Oversized("header")
+        self._body_length = length
+        return self._body()
+
+    def _body(self) -> Frame | None:
+        length = self._body_length
+        if length is None or len(self._buffer) < length:
+            return None
+        self._body_length = None
+        return Frame(self._take(length, length), "header")
+
+    def _drain(self) -> None:
+        """Drop what is left of a message that was too long."""
+        if self._skip_line:
+            end = self._buffer.find(b"\n")
+            self._skip_line = end < 0
+            count = len(self._buffer) if end < 0 else end + 1
+        else:
+            count = min(self._skip, len(self._buffer))
+            self._skip -= count
+        self._cut(count)
+
+    def _lose(self, reason: str) -> FramingLost:
+        self.lost = True
+        return FramingLost(reason)
+
+    # The buffer
+
+    def _take(self, end: int, cut: int) -> bytes:
+        """The first `end` bytes; the buffer then starts at `cut`."""
+        with memoryview(self._buffer) as view:
+            body = bytes(view[:end])
+        self._cut(cut)
+        return body
+
+    def _cut(self, count: int) -> None:
+        del self._buffer[:count]
+        self._scanned = 0
+
+
+def _content_length(block: bytes) -> int | str:
+    """The length that a header block tells, or why it tells none."""
+    lengths: set[bytes] = set()
+    for line in block.split(b"\n"):
+        field = _FIELD.match(line.rstrip(b"\r"))
+        if field is not None and field[1].lower() == b"content-length":
+            lengths.add(field[2])
+    if len(lengths) != 1:
+        return "A header block needs one Content-Length."
+    (length,) = lengths
+    return int(length) if _LENGTH.match(length) else "The Content-Length is not a number of bytes."
+
+
+def _white_length(buffer: bytearray) -> int:
+    found = _LEADING_WHITE.match(buffer)  # gone on return: a match holds the buffer, which could not shrink then
+    return found.end() if found else 0
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,90 @@
+"""The sidecar's command line: settings, logging, serve.
+
+What lives here: argv, and the only place that touches logging and leaves the process. What must not: methods.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from sidecar.version import VERSION
+
+_EXIT_USAGE = 2
+_EXIT_CRASH = 70
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve JSON-RPC 2.0 on stdin and stdout until the client leaves; the exit code (see docs/protocol.md)."""
+    arguments = _parser().parse_args(argv)
+    if arguments.child is not None:
+        return _run_child(arguments.child, arguments.log_level)
+    from rpc import channel, logs
+    from sidecar import app
+    from sidecar.settings import Settings
+
+    logs.configure(arguments.log_level, arguments.log_file)
+    settings = Settings.with_defaults(
+        arguments.state_folder, arguments.cache_folder, test_methods=arguments.test_methods
+    )
+    services = app.build(settings)
+    options = channel.Options(channel.ServerInfo(name="sidecar", version=VERSION), framing=arguments.framing)
+    return channel.serve(app.registry(services), options, services)
+
+
+def _run_child(task: str, log_level: str) -> int:
+    """Be a child of another sidecar: serve one task of sidecar.children over the same protocol."""
+    from rpc import channel, logs
+    from sidecar import children
+
+    routes = children.routes(task)
+    if routes is None:
+        sys.stderr.write(f"sidecar: there is no child task {task!r}\n")
+        return _EXIT_USAGE
+    logs.configure(log_level)
+    options = channel.Options(channel.ServerInfo(name=task, version=VERSION), "header", kill_group_at_end=True)
+    return channel.serve(routes, options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sidecar", description="Bioacoustics backend: JSON-RPC 2.0 on stdin and stdout, log lines on stderr."
+    )
+    parser.add_argument("--framing", choices=["auto", "line", "header"], default="auto", help="default: what comes")
+    parser.add_argument("--state-folder", type=Path, help="where the index of jobs is kept")
+    parser.add_argument("--cache-folder", type=Path, help="where the ML environment and rendered clips are kept")
+    parser.add_argument("--log-file", type=Path, help="write log lines here too (10 MB, five older ones kept)")
+    parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
+    parser.add_argument("--version", action="version", version=f"sidecar {VERSION}")
+    parser.add_argument("--test-methods", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--child", metavar="TASK", help=argparse.SUPPRESS)
+    return parser
+
+
+def _leave(code: int) -> None:
+    """End now. Threads of handlers that did not end in their grace are not waited for."""
+    from rpc import logs
+
+    logs.flush()
+    os._exit(code)
+
+
+def run() -> None:
+    """Run `main` and leave with its exit code; 70 after a crash, with the traceback on stderr."""
+    try:
+        code = main()
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else _EXIT_USAGE
+        sys.stdout.flush()
+    except BaseException:  # noqa: BLE001 - the last line of defence
+        import traceback
+
+        traceback.print_exc()
+        code = _EXIT_CRASH
+    _leave(code)
+
+
+if __name__ == "__main__":
+    run()

@@ -38,4 +38,4 @@ def test_a_mistake_without_that_mark_does_not_compile():
         source.unlink()
 
     assert finished.returncode != 0
-    assert finished.stdout.count("error TS") == marked.count("@ts-expect-error")
+    assert finished.stdout.count("error TS") == marked.count("  // @ts-expect-error")

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import importlib
 import re
+import threading
 import time
 from collections.abc import Callable
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rpc.methods import Handler, Method
 from schemas.catalogue import METHODS
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
 
     from rpc.call import Call
     from rpc.channel import Registry
+    from rpc.lifecycle import InitializeParams
+    from sidecar.audio.blobs import BlobStore
+    from sidecar.jobs.manager import JobManager
+    from sidecar.scores.session import ScoreSession
+
+Made = TypeVar("Made")
+Closing = Callable[[], None]
     from sidecar.audio.blobs import BlobStore
 
 
@@ -33,28 +42,78 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.started = time.monotonic()
+        self._made: dict[str, Any] = {}
+        self._closings: list[Closing] = []
+        self._making = threading.RLock()
         self._notify: Callable[[str, msgspec.Struct], None] = _drop
+
+    @property
+    def blobs(self) -> BlobStore:
+        """Where pictures and sound go that are delivered as files."""
+
+        def make() -> tuple[BlobStore, Closing]:
+            from sidecar.audio.blobs import BlobStore
+
+            store = BlobStore()
+            return store, store.close
+
+        return self._once("blobs", make)
+
+    @property
+    def scores(self) -> ScoreSession:
+        """The open score tables."""
+
+        def make() -> tuple[ScoreSession, Closing]:
+            from sidecar.scores.session import ScoreSession
+
+            session = ScoreSession(self.settings.cache_folder)
+            return session, session.close_all
+
+        return self._once("scores", make)
+
+    @property
+    def jobs(self) -> JobManager:
+        """The jobs of this process, and the worker that runs them."""
+
+        def make() -> tuple[JobManager, Closing]:
+            from sidecar.jobs.manager import JobManager
+
+            manager = JobManager(self.settings.state_folder, self.notify)
+            return manager, manager.close
+
+        return self._once("jobs", make)
+
+    def made(self, name: str) -> Any | None:
+        """A service, if something has needed it already."""
+        return self._made.get(name)
 
     def connected(self, notify: Callable[[str, msgspec.Struct], None]) -> None:
         """Keep the way to send notifications."""
         self._notify = notify
 
-    def initialized(self, params: Any) -> None:
+    def initialized(self, params: InitializeParams) -> None:
         """Take over what the client said about itself."""
+        if params.blob_folder is not None:
+            self.blobs.use_folder(Path(params.blob_folder).absolute())
 
     def closed(self) -> None:
-        """End what may still run: the worker and the jobs, which stay resumable."""
-
-    @cached_property
-    def blobs(self) -> BlobStore:
-        """Where pictures and sounds are delivered."""
-        from sidecar.audio.blobs import BlobStore
-
-        return BlobStore()
+        """End what still runs: jobs stay resumable, the worker and temporary files go."""
+        with self._making:
+            closings, self._closings = self._closings, []
+        for close in reversed(closings):
+            close()
 
     def notify(self, method: str, params: msgspec.Struct) -> None:
-        """Send a notification of our own."""
+        """Send a notification of our own; dropped before a client has shaken hands."""
         self._notify(method, params)
+
+    def _once(self, name: str, make: Callable[[], tuple[Made, Closing]]) -> Made:
+        with self._making:
+            if name not in self._made:
+                self._made[name], closing = make()
+                self._closings.append(closing)
+            service: Made = self._made[name]
+            return service
 
 
 def build(settings: Settings) -> Services:

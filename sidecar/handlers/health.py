@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rpc.call import Call
     from rpc.methods import NoParams
     from sidecar.app import Services
+    from sidecar.jobs.manager import JobManager
 
 
 def health(_params: NoParams, _call: Call, services: Services) -> Health:
@@ -28,6 +29,11 @@ def health(_params: NoParams, _call: Call, services: Services) -> Health:
         frozen=bool(getattr(sys, "frozen", False)),
         memory_bytes=resident_bytes(),
         capabilities=tuple(method.name for method in METHODS),
-        environment=EnvironmentHealth(status=services.environment_status()),
-        jobs=JobsHealth(running=services.jobs_running(), queued=services.jobs_queued()),
+        environment=EnvironmentHealth(status=quick_status(services.settings.cache_folder)),
+        jobs=_jobs(services),
     )
+
+
+def _jobs(services: Services) -> JobsHealth:
+    jobs: JobManager | None = services.made("jobs")
+    return JobsHealth(running=0, queued=0) if jobs is None else JobsHealth(running=jobs.running, queued=jobs.queued)

@@ -1,0 +1,116 @@
+"""ledger.jsonl: what became of each recording of a job, one JSON line per event, oldest first.
+
+What lives here: the three events, appending them, reading them back. What must not: scores. The parts are the
+truth about scores (parts.py); the ledger adds what they cannot know: that a recording was begun, or failed.
+
+A crash may leave half a line at the end. It is passed over, and the next event starts on a line of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from rpc.errors import from_os_error
+
+
+class Stamp(msgspec.Struct, frozen=True, rename="camel"):
+    """A recording as it was when it was scored: its path as text, size in bytes, mtime in ns since 1970."""
+
+    file: str
+    size: int
+    mtime_ns: int
+
+
+class Event(msgspec.Struct, kw_only=True, frozen=True, rename="camel", tag_field="event"):
+    """The base of the events. `at` is ISO 8601 in UTC."""
+
+    recording: Stamp
+    at: str = ""
+
+
+class Started(Event, frozen=True, tag="started"):
+    """The recording was opened for scoring."""
+
+
+class Done(Event, frozen=True, tag="done"):
+    """Every clip of the recording is in closed parts; `unreadable` of its clips could not be read."""
+
+    clips: int
+    audio_seconds: float
+    unreadable: int = 0
+
+
+class Failed(Event, frozen=True, tag="failed"):
+    """The recording could not be scored at all."""
+
+    code: int
+    message: str
+
+
+AnyEvent = Started | Done | Failed
+
+
+class Ledger:
+    """The ledger at `path`.
+
+    Raises
+    ------
+    rpc.errors.DiskFull, rpc.errors.PermissionRefused, rpc.errors.RequestFailed
+        From every method, when the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._torn = False
+
+    def read(self) -> list[AnyEvent]:
+        """Every whole event, oldest first; none when there is no ledger yet."""
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise from_os_error(error, self.path, "read") from error
+        self._torn = not content.endswith(b"\n") and bool(content)
+        return [event for line in content.split(b"\n") if (event := _decode(line)) is not None]
+
+    def append(self, *events: AnyEvent, durable: bool = True) -> None:
+        """Add events; with `durable` wait until they are on the disk, and not only with the operating system."""
+        if not events:
+            return
+        lines = b"".join(msgspec.json.encode(_stamped(event)) + b"\n" for event in events)
+        try:
+            with self.path.open("ab") as stream:
+                stream.write((b"\n" if self._torn else b"") + lines)
+                stream.flush()
+                if durable:
+                    os.fsync(stream.fileno())
+        except OSError as error:
+            # What was written of it, if anything, is half a line.
+            self._torn = True
+            raise from_os_error(error, self.path, "write") from error
+        self._torn = False
+
+
+def last_events(events: Iterable[AnyEvent]) -> dict[str, AnyEvent]:
+    """The last event of each recording, by its path."""
+    return {event.recording.file: event for event in events}
+
+
+def _decode(line: bytes) -> AnyEvent | None:
+    try:
+        event: AnyEvent = msgspec.json.decode(line, type=AnyEvent)
+    except msgspec.DecodeError:
+        return None
+    return event
+
+
+def _stamped(event: AnyEvent) -> AnyEvent:
+    if event.at:
+        return event
+    return msgspec.structs.replace(event, at=datetime.now(UTC).isoformat(timespec="milliseconds"))

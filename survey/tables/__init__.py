@@ -1,1 +1,13 @@
-"""See docs/architecture.md for what lives here."""
+"""Score tables: the formats that users bring, one file each, read into one form with DuckDB.
+
+    sniff.py            text or Parquet, delimiter, encoding, columns, which of them are numbers
+    sources.py          a file's rows as a relation that SQL can select from, and the rows it had to leave out
+    detect.py           which format a path holds
+    opensoundscape.py   file,start_time,end_time,<class>...
+    sparse.py           file,start_time,end_time,class,score
+    job.py              the scores/ folder of a job
+    canonical.py        the one form that all of them become
+    store.py            where tables in that form are kept, so that the second opening is instant
+
+What must not live here: questions about scores (sidecar/scores), the wire.
+"""

@@ -1,0 +1,136 @@
+"""The tables that are open, by their scoresId.
+
+What lives here: opening, finding and closing tables. What must not: formats (survey/tables), questions about
+scores (questions.py, sampling.py).
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rpc.cancel import CancelToken
+from rpc.errors import FileMissing, ScoresNotFound
+from schemas.scores import ClassSummary, LoadParams, ScoreTable
+from sidecar.scores.moved import Recordings
+from survey.faults import nearest
+from survey.paths import path_from_wire, path_to_wire
+from survey.tables.store import StoredTable, TableStore
+
+_NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTable:
+    """A table that can be asked. `positions` gives the number of each class, by its name."""
+
+    scores_id: str
+    path: Path
+    stored: StoredTable
+    store: TableStore
+    recordings: Recordings
+    positions: dict[str, int] = field(default_factory=dict)
+
+    def position(self, name: str) -> int:
+        """The number of the class `name`.
+
+        Raises
+        ------
+        ScoresNotFound
+            The table has no such class; the nearest names are told.
+        """
+        if name in self.positions:
+            return self.positions[name]
+        guess = nearest(name, self.positions)
+        hint = f"Did you mean `{guess}`?" if guess else f"It has {self._some_names()}."
+        raise ScoresNotFound(f"{self.path.name} has no class `{name}`.", path=self.path, hint=hint)
+
+    def _some_names(self) -> str:
+        names = [f"`{name}`" for name in list(self.positions)[:_NAMES_SHOWN]]
+        more = len(self.positions) - len(names)
+        return ", ".join(names) + (f" and {more} more" if more > 0 else "")
+
+
+class ScoreSession:
+    """All open tables of one process. Thread-safe."""
+
+    def __init__(self, cache_folder: Path) -> None:
+        self._store = TableStore(cache_folder / "tables")
+        self._lock = threading.Lock()
+        self._tables: dict[str, OpenTable] = {}
+
+    def load(self, params: LoadParams, token: CancelToken) -> ScoreTable:
+        """Open a table. Each load gives a scoresId of its own, for the same file too.
+
+        Raises
+        ------
+        FileMissing, PermissionRefused, FormatUnknown, DiskFull, OutOfMemory, RequestCancelled
+        """
+        path = path_from_wire(params.path)
+        root = None if params.audio_root is None else path_from_wire(params.audio_root, "$.audioRoot")
+        if root is not None and not root.is_dir():
+            raise FileMissing(f"There is no folder {root} to look for the recordings in.", path=root)
+        stored = self._store.open(path, params.format, token)
+        classes = stored.content.classes
+        table = OpenTable(
+            scores_id=secrets.token_hex(8),
+            path=path,
+            stored=stored,
+            store=self._store,
+            recordings=Recordings(path.parent, root),
+            positions={summary.name: index for index, summary in enumerate(classes)},
+        )
+        with self._lock:
+            self._tables[table.scores_id] = table
+        return _described(table)
+
+    def get(self, scores_id: str) -> OpenTable:
+        """The table that `load` called `scores_id`.
+
+        Raises
+        ------
+        ScoresNotFound
+            It was closed, or never opened by this process.
+        """
+        with self._lock:
+            table = self._tables.get(scores_id)
+        if table is None:
+            raise ScoresNotFound(f"No table is open under the id {scores_id!r}.", hint="Load it again.")
+        return table
+
+    def close(self, scores_id: str) -> None:
+        """Forget a table. Raises ScoresNotFound as `get`."""
+        table = self.get(scores_id)
+        with self._lock:
+            self._tables.pop(scores_id, None)
+        self._store.close(table.stored)
+
+    def close_all(self) -> None:
+        """Forget every table."""
+        with self._lock:
+            self._tables.clear()
+        self._store.close_all()
+
+
+def _described(table: OpenTable) -> ScoreTable:
+    content = table.stored.content
+    return ScoreTable(
+        scores_id=table.scores_id,
+        path=path_to_wire(table.path),
+        format=content.format,
+        layout=content.layout,
+        row_count=content.clip_count,
+        file_count=content.file_count,
+        classes=content.classes,
+        score_range=_range_of(content.classes),
+        problems=content.problems,
+    )
+
+
+def _range_of(classes: tuple[ClassSummary, ...]) -> tuple[float, float] | None:
+    """The lowest and highest finite score of all classes."""
+    lows = [summary.min for summary in classes if summary.min is not None]
+    highs = [summary.max for summary in classes if summary.max is not None]
+    return (min(lows), max(highs)) if lows and highs else None

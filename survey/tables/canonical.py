@@ -1,0 +1,150 @@
+"""The one form that every score table becomes, as tables of a DuckDB database.
+
+    dense    clips(row, path, start, end, s0, s1, ...)     a column per class
+    sparse   clips(clip, path, start, end)                 and
+             scores(class, clip, score, row)               by class, highest score first
+
+    meta(document)   one row: the JSON of a TableContent
+
+What lives here: the shape, and what every format checks of its rows. What must not: any one format.
+
+`row` counts the rows of the source from 0, `start` and `end` are seconds from the start of the recording, (0, 0)
+for a whole file. Scores are DOUBLE; NULL is an absent score. A dense table stays wide: turned long it would
+cost four times the time and more than twice the memory to load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import duckdb
+import msgspec
+
+from rpc.errors import FormatUnknown
+from schemas.scores import ClassSummary, RowProblem, TableFormat
+from survey.database import literal
+from survey.tables.sources import MAX_PROBLEMS, Source
+
+CANONICAL_VERSION = 1
+_CLASSES_PER_QUERY = 200
+
+
+class TableContent(msgspec.Struct, kw_only=True, frozen=True):
+    """What a table holds besides its rows. `clip_count` counts clips with times, scored or not."""
+
+    format: TableFormat
+    layout: Literal["dense", "sparse"]
+    clip_count: int
+    file_count: int
+    classes: tuple[ClassSummary, ...]
+    problems: tuple[RowProblem, ...]
+
+
+def write_content(cursor: duckdb.DuckDBPyConnection, schema: str, content: TableContent) -> None:
+    """Keep `content` beside the rows."""
+    cursor.execute(f"CREATE TABLE {schema}.meta AS SELECT {literal(msgspec.json.encode(content).decode())} AS document")
+
+
+def read_content(cursor: duckdb.DuckDBPyConnection, schema: str) -> TableContent:
+    """What `write_content` kept."""
+    row = cursor.execute(f"SELECT document FROM {schema}.meta").fetchone()
+    assert row is not None
+    return msgspec.json.decode(row[0], type=TableContent)
+
+
+def refuse_duplicates(source: Source, classes: tuple[str, ...]) -> None:
+    """Two columns of one name: which is meant cannot be told, so the table is refused."""
+    doubled = sorted({name for name in classes if classes.count(name) > 1}) if len(set(classes)) < len(classes) else []
+    if doubled:
+        shown = ", ".join(f"`{name}`" for name in doubled[:5])
+        raise FormatUnknown(f"{source.path.name} names these classes more than once: {shown}.", path=source.path)
+
+
+UNUSABLE = 'path IS NULL OR "start" IS NULL OR "end" IS NULL OR NOT ("start" <= "end") OR "start" < 0'
+"""Rows without a recording, or with times that are absent, NaN, negative or reversed."""
+
+
+def drop_unusable_clips(cursor: duckdb.DuckDBPyConnection, schema: str, rejected: list[RowProblem]) -> list[RowProblem]:
+    """Remove unusable rows from a dense table; why, joined with the rows that reading `rejected`.
+
+    A recording that could not be read has a row with empty times. It is told, too: its clips are missing.
+    """
+    return _drop_unusable(cursor, f"{schema}.clips", UNUSABLE, rejected)
+
+
+def drop_unusable_scores(cursor: duckdb.DuckDBPyConnection, table: str, rejected: list[RowProblem]) -> list[RowProblem]:
+    """The same for a table with a row per score, whose class and score must be there too."""
+    return _drop_unusable(cursor, table, f"{UNUSABLE} OR name IS NULL OR score IS NULL", rejected)
+
+
+def _drop_unusable(
+    cursor: duckdb.DuckDBPyConnection, table: str, unusable: str, rejected: list[RowProblem]
+) -> list[RowProblem]:
+    query = f'SELECT row, path, "start", "end" FROM {table} WHERE {unusable} ORDER BY row LIMIT {MAX_PROBLEMS}'
+    lines = _Lines(problem.row for problem in rejected)
+    found = [
+        RowProblem(row=lines.of(row), message=_why_unusable(path, start, end))
+        for row, path, start, end in cursor.execute(query).fetchall()
+    ]
+    if found:
+        cursor.execute(f"DELETE FROM {table} WHERE {unusable}")
+    return sorted([*rejected, *found], key=lambda problem: problem.row)[:MAX_PROBLEMS]
+
+
+class _Lines:
+    """From the number of a row that was read (from 0) to its line in the file (from 1, the header being line 1)."""
+
+    def __init__(self, rejected: Iterable[int]) -> None:
+        self._rejected = sorted(rejected)
+
+    def of(self, row: int) -> int:
+        line = row + 2
+        for rejected in self._rejected:
+            if rejected > line:
+                break
+            line += 1
+        return line
+
+
+def _why_unusable(path: str | None, start: float | None, end: float | None) -> str:
+    if path is None:
+        return "The row names no recording."
+    if start is None or end is None:
+        return f"{path} has no times: it could not be read when the scores were made."
+    if not start <= end or start < 0:
+        return f"{path} has impossible times: {start:g} to {end:g} s."
+    return f"The row for {path} names no class or has no score."
+
+
+def summarise_dense(cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[str, ...]) -> tuple[ClassSummary, ...]:
+    """Count and range of each class, some hundred classes a query."""
+    classes: list[ClassSummary] = []
+    for first in range(0, len(names), _CLASSES_PER_QUERY):
+        some = names[first : first + _CLASSES_PER_QUERY]
+        columns = ", ".join(_aggregates(f"s{first + index}") for index in range(len(some)))
+        row = cursor.execute(f"SELECT {columns} FROM {schema}.clips").fetchone()
+        assert row is not None
+        classes += [_summary(name, row[4 * index : 4 * index + 4]) for index, name in enumerate(some)]
+    return tuple(classes)
+
+
+def summarise_sparse(
+    cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[str, ...]
+) -> tuple[ClassSummary, ...]:
+    """Count and range of each class; one without any score is there too, with a count of 0."""
+    query = f"SELECT class, {_aggregates('score')} FROM {schema}.scores GROUP BY class"
+    found = {row[0]: row[1:] for row in cursor.execute(query).fetchall()}
+    return tuple(_summary(name, found.get(index, (0, None, None, None))) for index, name in enumerate(names))
+
+
+def _aggregates(score: str) -> str:
+    """NaN counts as absent; infinite scores count, but the range and the mean are those of the finite ones."""
+    finite = f"FILTER (isfinite({score}))"
+    count = f"count({score}) FILTER (NOT isnan({score}))"
+    return f"{count}, min({score}) {finite}, max({score}) {finite}, avg({score}) {finite}"
+
+
+def _summary(name: str, row: tuple[int, float | None, float | None, float | None]) -> ClassSummary:
+    count, low, high, mean = row
+    return ClassSummary(name=name, count=count, min=low, max=high, mean=mean)

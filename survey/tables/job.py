@@ -1,0 +1,118 @@
+"""The scores of a job: the closed parts in the scores/ folder of its job folder.
+
+What lives here: finding and reading the parts, whether the job has ended or is still running. What must not:
+writing them (survey/parts.py).
+
+The metadata of the parts tells classes and clips; in the sparse layout a clip without a score worth keeping
+has no row, but counts.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import duckdb
+
+from rpc.cancel import CancelToken
+from rpc.errors import FormatUnknown
+from schemas.scores import RowProblem
+from survey.job_folder import JobFolder
+from survey.parts import Part, peek_parts
+from survey.tables import sparse
+from survey.tables.canonical import TableContent, summarise_dense
+from survey.tables.sources import MAX_PROBLEMS, ParquetSource
+
+_KEYS = 3
+
+
+def scores_folder_of(path: Path) -> Path | None:
+    """The folder with the parts, when `path` is a job folder or that folder itself; None when it is neither."""
+    if (path / "config.json").is_file() and JobFolder(path).scores_path.is_dir():
+        return JobFolder(path).scores_path
+    return path if path.is_dir() and any(path.glob("part-*.parquet")) else None
+
+
+def read(cursor: duckdb.DuckDBPyConnection, schema: str, folder: Path, token: CancelToken) -> TableContent:
+    """Fill `schema` (canonical.py) from the parts in `folder`.
+
+    Raises
+    ------
+    FormatUnknown
+        There is no part yet.
+    RequestCancelled
+        Between two parts.
+    """
+    parts = peek_parts(folder)
+    if not parts:
+        raise FormatUnknown(
+            f"There are no scores in {folder} yet.",
+            path=folder,
+            hint="The job has scored nothing so far, or every recording failed: see failures.csv in its folder.",
+        )
+    layout = parts[0].header.basis.layout
+    read_layout = _read_dense if layout == "dense" else _read_sparse
+    return read_layout(cursor, schema, parts, _failures(folder.parent), token)
+
+
+def _read_dense(
+    cursor: duckdb.DuckDBPyConnection,
+    schema: str,
+    parts: tuple[Part, ...],
+    failures: list[RowProblem],
+    token: CancelToken,
+) -> TableContent:
+    names = parts[0].header.basis.classes
+    scores = [f"s{index}" for index in range(len(names))]
+    columns = ", ".join(f"{score} DOUBLE" for score in scores)
+    cursor.execute(f'CREATE TABLE {schema}.clips (row BIGINT, path VARCHAR, "start" DOUBLE, "end" DOUBLE, {columns})')
+    selected = ", ".join(f"c{index + _KEYS}" for index in range(len(names)))
+    numbers = range(1, _KEYS + len(names))
+    rows = 0
+    for part in parts:
+        token.raise_if_cancelled()
+        relation = ParquetSource((part.path,), cursor).relation(numbers)
+        inserted = cursor.execute(
+            f"INSERT INTO {schema}.clips SELECT {rows} + row_number() OVER () - 1, c0, c1, c2, {selected} "
+            f"FROM {relation}"
+        ).fetchone()
+        rows += inserted[0] if inserted else 0
+    return TableContent(
+        format="job",
+        layout="dense",
+        clip_count=rows,
+        file_count=_recordings(parts),
+        classes=summarise_dense(cursor, schema, names),
+        problems=tuple(failures),
+    )
+
+
+def _read_sparse(
+    cursor: duckdb.DuckDBPyConnection,
+    schema: str,
+    parts: tuple[Part, ...],
+    failures: list[RowProblem],
+    token: CancelToken,
+) -> TableContent:
+    sparse.create_staging(cursor)
+    rows = 0
+    for part in parts:
+        token.raise_if_cancelled()
+        rows = sparse.fill_staging(cursor, ParquetSource((part.path,), cursor), sparse.Columns(0, 1, 2, 3, 4), rows)
+    _, _, classes = sparse.settle(cursor, schema, parts[0].header.basis.classes)
+    clips = sum(held.count for part in parts for held in part.header.ranges)
+    return sparse.content_of("job", clips, _recordings(parts), classes, failures)
+
+
+def _recordings(parts: tuple[Part, ...]) -> int:
+    return len({held.recording.file for part in parts for held in part.header.ranges})
+
+
+def _failures(job_folder: Path) -> list[RowProblem]:
+    """The recordings that the job could not score, as its failures.csv tells them."""
+    try:
+        with JobFolder(job_folder).failures_path.open(encoding="utf-8", errors="replace", newline="") as file:
+            rows = list(csv.DictReader(file))[:MAX_PROBLEMS]
+    except OSError:
+        return []
+    return [RowProblem(row=0, message=f"{row.get('file')}: {row.get('message')}") for row in rows]

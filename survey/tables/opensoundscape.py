@@ -1,0 +1,111 @@
+"""OpenSoundscape's table, which Dipper writes too: a row per clip, a column per class.
+
+    file,start_time,end_time,Catharus fuscescens,Setophaga pusilla
+    /data/site1/S1_20240512_053000.WAV,0.0,5.0,-3.21,1.87
+    /data/site1/bad.WAV,,,,
+
+What lives here: recognising and reading that form, and the simpler one without times, where a row stands for
+a whole file (times 0 and 0). What must not: how the file's text is read (sources.py).
+
+Columns are matched by name, in any order. A recording that could not be read has empty times. Scores are what
+the model gave, often logits; nothing assumes 0..1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from rpc.errors import FormatUnknown
+from schemas.scores import RowProblem
+from survey.tables.canonical import TableContent, drop_unusable_clips, refuse_duplicates, summarise_dense
+from survey.tables.sources import Source
+
+FILE, START, END = "file", "start_time", "end_time"
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where the columns are, by position. `start` and `end` are None where rows stand for whole files."""
+
+    file: int
+    start: int | None
+    end: int | None
+    classes: tuple[int, ...]
+    ignored: tuple[int, ...]
+
+
+def recognise(source: Source) -> Columns | None:
+    """The columns of a dense table with times; None when it is none."""
+    by_name = {name.lower(): index for index, name in reversed(list(enumerate(source.columns)))}
+    if not {FILE, START, END} <= by_name.keys():
+        return None
+    keys = (by_name[FILE], by_name[START], by_name[END])
+    return Columns(*keys, *_classes_and_others(source, set(keys)))
+
+
+def recognise_simple(source: Source) -> Columns | None:
+    """The columns of a table without times: `file` (or the first column) and nothing but numbers beside it."""
+    file = next((index for index, name in enumerate(source.columns) if name.lower() == FILE), 0)
+    if source.is_number(file):
+        return None
+    classes, ignored = _classes_and_others(source, {file})
+    return Columns(file, None, None, classes, ()) if classes and not ignored else None
+
+
+def _classes_and_others(source: Source, keys: set[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Columns of numbers with a name are classes. A column without one is the index that pandas writes."""
+    others = [index for index in range(len(source.columns)) if index not in keys]
+    named = [index for index in others if source.columns[index] and not source.columns[index].startswith("Unnamed: ")]
+    classes = tuple(index for index in named if source.is_number(index))
+    return classes, tuple(index for index in named if index not in classes)
+
+
+def read(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns: Columns) -> TableContent:
+    """Fill `schema` (canonical.py) from `source`.
+
+    Raises
+    ------
+    FormatUnknown
+        There is no column of numbers, a class is named twice, or no row can be read.
+    sources.NotUtf8
+        The text must be read again, as Latin-1.
+    """
+    names = tuple(source.columns[index] for index in columns.classes)
+    if not names:
+        raise FormatUnknown(f"{source.path.name} holds no column of numbers, so no class has scores.", path=source.path)
+    refuse_duplicates(source, names)
+    cursor.execute(f"CREATE TABLE {schema}.clips AS {_selection(source, columns)}")
+    problems = drop_unusable_clips(cursor, schema, source.problems(cursor))
+    counted = cursor.execute(f"SELECT count(*), count(DISTINCT path) FROM {schema}.clips").fetchone()
+    clips, files = counted or (0, 0)
+    if not clips:
+        first = f" Row {problems[0].row}: {problems[0].message}" if problems else ""
+        raise FormatUnknown(f"No row of {source.path.name} could be read.{first}", path=source.path)
+    return TableContent(
+        format="opensoundscape" if columns.start is not None else "simple",
+        layout="dense",
+        clip_count=clips,
+        file_count=files,
+        classes=summarise_dense(cursor, schema, names),
+        problems=(*_ignored(source, columns), *problems),
+    )
+
+
+def _selection(source: Source, columns: Columns) -> str:
+    times = [index for index in (columns.start, columns.end) if index is not None]
+    start, end = (f"c{index}" for index in times) if times else ("0.0", "0.0")
+    scores = ", ".join(f"c{index} AS s{number}" for number, index in enumerate(columns.classes))
+    relation = source.relation({*times, *columns.classes})
+    return (
+        f'SELECT CAST(row_number() OVER () - 1 AS BIGINT) AS row, c{columns.file} AS path, {start} AS "start", '
+        f'{end} AS "end", {scores} FROM {relation}'
+    )
+
+
+def _ignored(source: Source, columns: Columns) -> tuple[RowProblem, ...]:
+    return tuple(
+        RowProblem(row=0, message=f"The column `{source.columns[index]}` holds no numbers and was left out.")
+        for index in columns.ignored
+    )

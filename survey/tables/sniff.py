@@ -1,0 +1,156 @@
+"""What a table file looks like: its kind, delimiter, encoding and columns, seen from its first rows.
+
+What lives here: looking at the beginning of one file. What must not: which format the columns mean
+(detect.py), reading the rest (sources.py).
+
+Nothing is ever unpickled: a pickle can run code, and is refused with a hint how to convert it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rpc.errors import FormatUnknown, from_os_error
+
+Encoding = Literal["utf-8", "latin-1"]
+Kind = Literal["text", "gzip", "parquet"]
+
+_FIRST_READ = 1 << 20
+_LONGEST_HEADER = 32 << 20
+_SAMPLE_ROWS = 200
+_PICKLE_ENDINGS = {".pkl", ".pickle", ".p"}
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+ABSENT = ("", "NA", "N/A", "<NA>", "None", "NULL", "null")
+"""Cells that stand for no value. NaN is a number that is no number, and comes in as NaN."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """A text file with a header row. `sample` holds the first rows; a short row ends early."""
+
+    path: Path
+    kind: Literal["text", "gzip"]
+    encoding: Encoding
+    delimiter: str
+    columns: tuple[str, ...]
+    sample: tuple[tuple[str, ...], ...]
+
+    def is_number(self, column: int) -> bool:
+        """Whether the sample holds numbers (and empty cells) in `column`, counted from 0."""
+        cells = [row[column].strip() for row in self.sample if column < len(row)]
+        filled = [cell for cell in cells if cell not in ABSENT]
+        wrong = sum(1 for cell in filled if not _is_number(cell))
+        # A column with a few damaged cells is still one of numbers; its bad rows are told one by one.
+        return wrong * 2 < max(len(filled), 1)
+
+
+def kind_of(path: Path) -> Kind:
+    """What sort of file `path` is, by its first bytes.
+
+    Raises
+    ------
+    FormatUnknown
+        It is empty, a pickle, or binary.
+    FileMissing, PermissionRefused
+        It cannot be read.
+    """
+    start = _first_bytes(path, 4096)
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    if start.startswith(b"\x1f\x8b"):
+        return "gzip"
+    if path.suffix.lower() in _PICKLE_ENDINGS or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
+        hint = f'Convert it once, in Python: pandas.read_pickle("{path.name}").to_csv("{path.stem}.csv")'
+        raise FormatUnknown(
+            f"{path.name} is a pickle. Opening one can run any program, so it is not opened.", path=path, hint=hint
+        )
+    if not start.strip():
+        raise FormatUnknown(f"{path.name} is empty.", path=path)
+    if start.startswith(_UTF16_MARKS):
+        raise FormatUnknown(f"{path.name} is UTF-16 text. Save it as UTF-8.", path=path)
+    if b"\0" in start:
+        raise FormatUnknown(f"{path.name} is a binary file, not a table of scores.", path=path)
+    return "text"
+
+
+def sniff_text(path: Path, kind: Literal["text", "gzip"]) -> TextTable:
+    """The dialect, columns and first rows of a text table.
+
+    Raises
+    ------
+    FormatUnknown
+        It has no header row, or nothing below it.
+    """
+    start, whole = _beginning(path, kind)
+    text, encoding = _decoded(start, whole=whole)
+    header, _, _ = text.partition("\n")
+    delimiter = max((",", ";", "\t"), key=lambda mark: len(next(csv.reader([header], delimiter=mark), [])))
+    rows = _rows(text, delimiter, whole=whole)
+    if not rows or not any(name.strip() for name in rows[0]):
+        raise FormatUnknown(f"{path.name} has no header row.", path=path)
+    if len(rows) == 1:
+        raise FormatUnknown(f"{path.name} holds a header, but no rows.", path=path)
+    columns = tuple(name.strip() for name in rows[0])
+    return TextTable(path, kind, encoding, delimiter, columns, tuple(tuple(row) for row in rows[1:]))
+
+
+def _first_bytes(path: Path, count: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(count)
+    except OSError as error:
+        raise from_os_error(error, path, "read") from error
+
+
+def _beginning(path: Path, kind: Literal["text", "gzip"]) -> tuple[bytes, bool]:
+    """The first megabyte, or more until the header is in it; and whether that is the whole file."""
+    try:
+        with gzip.open(path) if kind == "gzip" else path.open("rb") as file:
+            start = file.read(_FIRST_READ)
+            while b"\n" not in start and len(start) < _LONGEST_HEADER and (more := file.read(_FIRST_READ)):
+                start += more
+            return start, len(start) < _FIRST_READ
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise FormatUnknown(f"{path.name} is a damaged gzip file.", path=path) from error
+    except OSError as error:
+        raise from_os_error(error, path, "read") from error
+
+
+def _decoded(start: bytes, *, whole: bool) -> tuple[str, Encoding]:
+    try:
+        # What comes after the first megabyte may cut a character in two, hence incremental.
+        return codecs.getincrementaldecoder("utf-8-sig")().decode(start, whole), "utf-8"
+    except UnicodeDecodeError:
+        return start.decode("latin-1"), "latin-1"
+
+
+def _rows(text: str, delimiter: str, *, whole: bool) -> list[list[str]]:
+    """The header and the first rows; blank lines are passed over, and a last row that may be cut is left out."""
+    rows: list[list[str]] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        for row in reader:
+            if row:
+                rows.append(row)
+            if len(rows) > _SAMPLE_ROWS + 1:
+                break
+    except csv.Error:
+        pass  # an odd row: DuckDB will tell which
+    if not whole and 1 < len(rows) <= _SAMPLE_ROWS + 1:
+        rows.pop()
+    return rows[: _SAMPLE_ROWS + 1]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

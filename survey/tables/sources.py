@@ -1,0 +1,156 @@
+"""A file's rows as a relation that SQL can select from, and the rows that had to be left out.
+
+What lives here: text and Parquet files, read by DuckDB under column names of our own (`c0`, `c1`, ...), because
+two classes may differ in upper and lower case only, which DuckDB takes for one name. What must not: which
+column means what (the formats' files).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+
+from rpc.errors import FormatUnknown
+from schemas.scores import RowProblem
+from survey.database import literal
+from survey.tables.sniff import ABSENT, TextTable
+
+MAX_PROBLEMS = 1000
+_GLOB = re.compile(r"([*?\[])")
+_NOT_CONVERTED = re.compile(r'Could not convert string "(.*)" to', re.DOTALL)
+_COLUMN_COUNT = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
+
+
+class Source(Protocol):
+    """Rows of a file. Columns are told by their position, counted from 0."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names in the file."""
+
+    def is_number(self, column: int) -> bool:
+        """Whether a column holds numbers."""
+
+    def relation(self, numbers: Collection[int]) -> str:
+        """What stands behind FROM: all columns as `c0`, `c1`, ...; those in `numbers` DOUBLE, the others VARCHAR."""
+
+    def problems(self, cursor: duckdb.DuckDBPyConnection) -> list[RowProblem]:
+        """The rows that the last reading on `cursor` left out, at most MAX_PROBLEMS, in their order."""
+
+
+class TextSource:
+    """A text table."""
+
+    def __init__(self, table: TextTable) -> None:
+        self.table = table
+        self.path = table.path
+        self.columns = table.columns
+
+    def is_number(self, column: int) -> bool:
+        return self.table.is_number(column)
+
+    def relation(self, numbers: Collection[int]) -> str:
+        kinds = ("DOUBLE" if index in numbers else "VARCHAR" for index in range(len(self.columns)))
+        columns = ", ".join(f"'c{index}': '{kind}'" for index, kind in enumerate(kinds))
+        table = self.table
+        absent = ", ".join(map(literal, ABSENT))
+        return (
+            f"read_csv({file_name(self.path)}, auto_detect = false, header = true, columns = {{{columns}}}, "
+            f"delim = {literal(table.delimiter)}, quote = '\"', escape = '\"', nullstr = [{absent}], "
+            f"encoding = '{table.encoding}', compression = '{'gzip' if table.kind == 'gzip' else 'none'}', "
+            f"ignore_errors = true, store_rejects = true, rejects_limit = {MAX_PROBLEMS * 3})"
+        )
+
+    def problems(self, cursor: duckdb.DuckDBPyConnection) -> list[RowProblem]:
+        """As in Source. Raises NotUtf8 when a row is no UTF-8, so that the whole is read again as Latin-1."""
+        query = "SELECT line, column_name, error_type, error_message FROM reject_errors ORDER BY line, byte_position"
+        rejected = cursor.execute(query).fetchall()
+        cursor.execute("DROP TABLE reject_errors")  # DuckDB would add those of the next reading
+        cursor.execute("DROP TABLE reject_scans")
+        by_line: dict[int, RowProblem] = {}
+        for line, column, kind, message in rejected:
+            if kind == "INVALID ENCODING" and self.table.encoding == "utf-8":
+                raise NotUtf8
+            if line not in by_line:
+                by_line[line] = RowProblem(row=line, message=self._explained(column, message))
+        return list(by_line.values())[:MAX_PROBLEMS]
+
+    def as_latin1(self) -> TextSource:
+        """The same file, read in the encoding in which every byte is a character."""
+        return TextSource(dataclasses.replace(self.table, encoding="latin-1"))
+
+    def _explained(self, column: str | None, message: str) -> str:
+        if (count := _COLUMN_COUNT.search(message)) is not None:
+            expected, found = count.groups()
+            return f"The row has {found} columns instead of {expected}."
+        if (value := _NOT_CONVERTED.search(message)) is not None:
+            return f"{value.group(1)!r} in column {self._name_of(column)} is not a number."
+        return message.partition("\n")[0]
+
+    def _name_of(self, column: str | None) -> str:
+        digits = (column or "").removeprefix("c")
+        return repr(self.columns[int(digits)]) if digits.isdigit() else "?"
+
+
+class NotUtf8(Exception):
+    """A text that was taken for UTF-8 holds bytes that are none."""
+
+
+class ParquetSource:
+    """One Parquet file, or several with the same columns, read one after the other."""
+
+    def __init__(self, paths: tuple[Path, ...], cursor: duckdb.DuckDBPyConnection) -> None:
+        self.paths = paths
+        self.path = paths[0]
+        described = _describe(self.path, cursor)
+        self.columns = tuple(name for name, _ in described)
+        self._types = tuple(kind for _, kind in described)
+
+    def is_number(self, column: int) -> bool:
+        return self._types[column] in _NUMBERS or self._types[column].startswith("DECIMAL")
+
+    def relation(self, numbers: Collection[int]) -> str:
+        files = ", ".join(map(file_name, self.paths))
+        raw = ", ".join(f"r{index}" for index in range(len(self.columns)))
+        kinds = ("DOUBLE" if index in numbers else "VARCHAR" for index in range(len(self.columns)))
+        cast = ", ".join(f"TRY_CAST(r{index} AS {kind}) AS c{index}" for index, kind in enumerate(kinds))
+        return f"(SELECT {cast} FROM read_parquet([{files}]) AS file({raw}))"
+
+    def problems(self, _cursor: duckdb.DuckDBPyConnection) -> list[RowProblem]:
+        return []
+
+
+_NUMBERS = {
+    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
+    "FLOAT", "DOUBLE",
+}  # fmt: skip
+
+
+def file_name(path: Path) -> str:
+    """`path` as DuckDB reads it: a string in which the marks of patterns stand for themselves."""
+    return literal(_GLOB.sub(r"[\1]", str(path)))
+
+
+def _describe(path: Path, cursor: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Names and types of the columns, the names as they stand in the file."""
+    name = file_name(path)
+    try:
+        # parquet_schema gives names untouched; DESCRIBE numbers those that differ in case only.
+        names: list[Any] = cursor.execute(
+            f"SELECT name FROM parquet_schema({name}) WHERE num_children IS NULL OR num_children = 0"
+        ).fetchall()
+        kinds = cursor.execute(f"DESCRIBE SELECT * FROM read_parquet({name})").fetchall()
+    except duckdb.Error as error:
+        raise FormatUnknown(f"{path.name} is a damaged Parquet file.", path=path) from error
+    if len(names) != len(kinds):  # nested columns: no table of scores has them
+        return [(row[0], row[1]) for row in kinds]
+    return [(row[0], kind[1]) for row, kind in zip(names, kinds, strict=True)]

@@ -1,0 +1,277 @@
+"""Tables in their canonical form, kept as DuckDB files, so that the second opening of a table is instant.
+
+What lives here: those files, the one DuckDB instance that reads all of them, its bounds. What must not: what a
+table means (canonical.py), how one is read (detect.py).
+
+A kept table is found by the path, size and mtime of every file that it was made of, so it is never stale. A
+file that changed less than two seconds before it was read may change again without its mtime telling; what was
+read from it is not kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from rpc.cancel import CancelToken
+from rpc.errors import FormatUnknown, OutOfMemory, RequestCancelled, RequestFailed, from_os_error
+from survey.database import literal, translated_errors
+from survey.tables.canonical import CANONICAL_VERSION, TableContent, read_content, write_content
+from survey.tables.detect import Wanted, files_of, read_table
+
+MEMORY_LIMIT = "1GB"
+KEPT_BYTES = 8 << 30
+_SETTLED_NS = 2_000_000_000
+_ENDING = ".duckdb"
+_ABANDONED_SECONDS = 24 * 3600.0
+
+_Stamps = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTable:
+    """A table that can be asked: SQL finds it under `schema`. `temporary` goes when it is closed."""
+
+    schema: str
+    file: Path
+    content: TableContent
+    temporary: bool
+
+
+class TableStore:
+    """All tables of one process. Thread-safe; DuckDB starts with the first table."""
+
+    def __init__(self, folder: Path, memory_limit: str = MEMORY_LIMIT) -> None:
+        self._folder = folder
+        self._memory_limit = memory_limit
+        self._spill = folder / f"spill-{os.getpid()}-{secrets.token_hex(4)}"
+        self._lock = threading.RLock()
+        self._engine: duckdb.DuckDBPyConnection | None = None
+        self._open: dict[str, tuple[StoredTable, int]] = {}
+        self._loading: dict[str, threading.Lock] = {}
+
+    def open(self, path: Path, wanted: Wanted, token: CancelToken) -> StoredTable:
+        """The table at `path`, from the kept file or read anew. Close it when done.
+
+        Raises
+        ------
+        FileMissing, PermissionRefused, FormatUnknown, DiskFull, OutOfMemory, RequestCancelled
+        """
+        stamps = _stamps(path)
+        key = _key(stamps, path, wanted)
+        with self._one_at_a_time(key):
+            kept = self._reopen(key)
+            return kept if kept is not None else self._build(key, stamps, path, wanted, token)
+
+    def close(self, table: StoredTable) -> None:
+        """Let go of a table that `open` gave; once for each time it was opened."""
+        with self._lock:
+            key = next((key for key, (known, _) in self._open.items() if known == table), None)
+            if key is None:
+                return
+            uses = self._open[key][1] - 1
+            self._open[key] = (table, uses)
+            if uses == 0:
+                del self._open[key]
+                self._detach(table)
+
+    def close_all(self) -> None:
+        """Let go of everything."""
+        with self._lock:
+            for table, _ in self._open.values():
+                self._detach(table)
+            self._open.clear()
+            if self._engine is not None:
+                self._engine.close()
+                self._engine = None
+        shutil.rmtree(self._spill, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def cursor(self, token: CancelToken | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for one question; when `token` goes up, the query that runs on it ends.
+
+        Raises
+        ------
+        RequestCancelled, OutOfMemory, DiskFull, RequestFailed
+            What DuckDB met, as a leaf of our tree.
+        """
+        cursor = self._instance().cursor()
+        try:
+            with _explained(self._folder):
+                if token is not None:
+                    token.raise_if_cancelled()
+                    token.on_cancel(lambda: _interrupt(cursor))
+                yield cursor
+        finally:
+            cursor.close()
+
+    def _instance(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            if self._engine is None:
+                self._make_folder()
+                config: dict[str, str | bool | int | float | list[str]] = {
+                    "memory_limit": self._memory_limit,
+                    "temp_directory": str(self._spill),
+                    "autoinstall_known_extensions": False,
+                    "autoload_known_extensions": False,
+                }
+                self._engine = duckdb.connect(":memory:", config=config)
+            return self._engine
+
+    def _make_folder(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise from_os_error(error, self._folder, "keep tables in") from error
+        _sweep(self._folder)
+
+    @contextlib.contextmanager
+    def _one_at_a_time(self, key: str) -> Iterator[None]:
+        """Two requests for one table: the second waits and finds it kept."""
+        with self._lock:
+            lock = self._loading.setdefault(key, threading.Lock())
+        with lock:
+            yield
+
+    def _reopen(self, key: str) -> StoredTable | None:
+        with self._lock:
+            if key in self._open:
+                table, uses = self._open[key]
+                self._open[key] = (table, uses + 1)
+                return table
+        file = self._folder / f"{key}{_ENDING}"
+        if not file.exists():
+            return None
+        try:
+            table = self._attach(key, file, temporary=False)
+        except (duckdb.Error, RequestFailed):  # damaged, or of another version of DuckDB: made again
+            file.unlink(missing_ok=True)
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(file)  # the least recently used goes first
+        return table
+
+    def _build(self, key: str, stamps: _Stamps, path: Path, wanted: Wanted, token: CancelToken) -> StoredTable:
+        settled = all(mtime < time.time_ns() - _SETTLED_NS for _, _, mtime in stamps)
+        aside = self._instance_folder() / f".{key}.{secrets.token_hex(4)}.partial"
+        schema = f"build_{secrets.token_hex(4)}"
+        try:
+            with self.cursor(token) as cursor, _explained(path):
+                cursor.execute(f"ATTACH {literal(str(aside))} AS {schema}")
+                try:
+                    content = read_table(cursor, schema, path, wanted, token)
+                    write_content(cursor, schema, content)
+                finally:
+                    _interruptible_detach(cursor, schema)
+            token.raise_if_cancelled()
+            if _stamps(path) != stamps:
+                raise RequestFailed(f"{path.name} changed while it was being read.", path=path, hint="Load it again.")
+            file = self._folder / f"{key if settled else secrets.token_hex(16)}{_ENDING}"
+            aside.replace(file)
+        finally:
+            for leftover in (aside, Path(f"{aside}.wal")):
+                leftover.unlink(missing_ok=True)
+        return self._attach(key, file, temporary=not settled)
+
+    def _instance_folder(self) -> Path:
+        self._instance()
+        return self._folder
+
+    def _attach(self, key: str, file: Path, *, temporary: bool) -> StoredTable:
+        schema = f"table_{secrets.token_hex(6)}"
+        with self.cursor() as cursor:
+            cursor.execute(f"ATTACH {literal(str(file))} AS {schema} (READ_ONLY)")
+            content = read_content(cursor, schema)
+        table = StoredTable(schema, file, content, temporary)
+        with self._lock:
+            self._open[key] = (table, 1)
+        return table
+
+    def _detach(self, table: StoredTable) -> None:
+        with contextlib.suppress(duckdb.Error, RequestFailed), self.cursor() as cursor:
+            cursor.execute(f"DETACH {table.schema}")
+        if table.temporary:
+            with contextlib.suppress(OSError):
+                table.file.unlink(missing_ok=True)
+
+
+def _stamps(path: Path) -> _Stamps:
+    """Path, size and mtime of everything that the table at `path` is made of."""
+    found = []
+    for file in files_of(path):
+        try:
+            status = file.stat()
+        except OSError as error:
+            raise from_os_error(error, file, "read") from error
+        found.append((os.fsdecode(file), status.st_size, status.st_mtime_ns))
+    return tuple(found)
+
+
+def _key(stamps: _Stamps, path: Path, wanted: Wanted) -> str:
+    text = repr((CANONICAL_VERSION, duckdb.__version__, str(path), wanted, stamps))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def _interrupt(cursor: duckdb.DuckDBPyConnection) -> None:
+    with contextlib.suppress(duckdb.Error):  # it may be closed already
+        cursor.interrupt()
+
+
+def _interruptible_detach(cursor: duckdb.DuckDBPyConnection, schema: str) -> None:
+    """Close the file that was being written; a transaction that failed is undone first."""
+    with contextlib.suppress(duckdb.Error):
+        cursor.execute("ROLLBACK")
+    cursor.execute(f"DETACH {schema}")
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """What DuckDB raises as leaves of our tree."""
+    try:
+        with translated_errors(path):
+            try:
+                yield
+            except duckdb.InterruptException as error:
+                raise RequestCancelled from error
+            except duckdb.OutOfMemoryException as error:
+                message = f"{path.name} needs more memory than the {MEMORY_LIMIT} that tables may use."
+                raise OutOfMemory(message, path=path) from error
+            except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.SerializationException) as error:
+                reason = str(error).partition("\n")[0]
+                raise FormatUnknown(f"{path.name} cannot be read as a table: {reason}", path=path) from error
+    except UnicodeEncodeError as error:
+        raise RequestFailed(
+            f"The name of {path.name!a} is not valid text, so tables cannot be read from it. Rename it.", path=None
+        ) from error
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what crashes left behind, and the tables not used for longest once all take too much room."""
+    now = time.time()
+    kept: list[tuple[float, int, Path]] = []
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            abandoned = now - status.st_mtime > _ABANDONED_SECONDS
+            if path.suffix == _ENDING:
+                kept.append((status.st_mtime, status.st_size, path))
+            elif abandoned and path.name.startswith("spill-"):
+                shutil.rmtree(path, ignore_errors=True)
+            elif abandoned and (path.name.endswith((".partial", ".partial.wal"))):
+                path.unlink()
+    room = KEPT_BYTES
+    for _, size, path in sorted(kept, reverse=True):
+        room -= size
+        if room < 0:
+            with contextlib.suppress(OSError):
+                path.unlink()

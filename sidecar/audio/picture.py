@@ -84,10 +84,8 @@ def _band(settings: SpectrogramSettings, frames: Frames) -> tuple[float, float]:
             f"that a sample rate of {frames.rate} Hz can hold."
         )
     if settings.scale == "log":
-        # A logarithm has no place for 0 Hz: begin at the lowest bin.
-        low = max(low, frames.bin_hz)
-    if not low < high:
-        raise InvalidParams(f"$.spectrogram.frequencyRangeHz: a log scale begins at {low:g} Hz, above {high:g} Hz.")
+        # A logarithm has no place for 0 Hz: begin at the lowest bin, or an octave below the top.
+        low = max(low, min(frames.bin_hz, high / 2))
     return low, high
 
 

@@ -1,0 +1,99 @@
+"""Where blobs go, and that only old ones of our own are removed."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from rpc.errors import RequestFailed
+from schemas.audio import FileBlob
+from sidecar.audio.blobs import LIFETIME_SECONDS, BlobStore, sweep
+
+
+def stored(store: BlobStore, content: bytes, mime: str = "image/png") -> Path:
+    delivered = store.deliver(content, mime, "file")
+    assert isinstance(delivered, FileBlob)
+    return Path(delivered.path)
+
+
+def age(path: Path, seconds: float) -> Path:
+    moment = time.time() - seconds
+    os.utime(path, (moment, moment))
+    return path
+
+
+def blob(folder: Path, number: int, size: int = 100, suffix: str = "") -> Path:
+    path = folder / f"dipper-blob-{number:032x}.png{suffix}"
+    path.write_bytes(b"x" * size)
+    return path
+
+
+def test_a_private_folder_is_made_and_removed():
+    store = BlobStore()
+    path = stored(store, b"abc")
+
+    assert path.read_bytes() == b"abc"
+    store.close()
+    assert not path.parent.exists()
+
+
+def test_the_clients_folder_is_made_and_stays(tmp_path):
+    store = BlobStore()
+    store.use_folder(tmp_path / "new" / "blobs")
+    path = stored(store, b"abc", "audio/wav")
+    store.close()
+
+    assert path.parent == tmp_path / "new" / "blobs"
+    assert path.suffix == ".wav"
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+def test_sweeping_takes_only_old_blobs_of_ours(tmp_path):
+    old, young = age(blob(tmp_path, 1), LIFETIME_SECONDS + 5), blob(tmp_path, 2)
+    half = age(blob(tmp_path, 3, suffix=".partial"), LIFETIME_SECONDS + 5)
+    strangers = [tmp_path / name for name in ("dipper-blob-1.png", "photo.png", f"x{old.name}", f"{old.name}.txt")]
+    for stranger in strangers:
+        stranger.touch()
+        age(stranger, 10 * LIFETIME_SECONDS)
+
+    freed = sweep(tmp_path, limit_bytes=0)
+
+    assert freed == 200
+    assert not old.exists()
+    assert not half.exists()
+    assert young.exists()
+    assert all(stranger.exists() for stranger in strangers)
+
+
+def test_within_the_limit_old_blobs_stay(tmp_path):
+    paths = [age(blob(tmp_path, number), LIFETIME_SECONDS + 100 - number) for number in range(5)]
+
+    sweep(tmp_path, limit_bytes=300)
+
+    assert [path.exists() for path in paths] == [False, False, True, True, True]
+
+
+def test_the_first_blob_sweeps_what_an_earlier_run_left(tmp_path):
+    left = age(blob(tmp_path, 1), LIFETIME_SECONDS + 5)
+
+    BlobStore(tmp_path).deliver(b"abc", "image/png", "file")
+
+    assert not left.exists()
+
+
+def test_a_long_session_keeps_to_its_size(tmp_path):
+    store = BlobStore(tmp_path, limit_bytes=4000)
+    for _ in range(20):
+        age(stored(store, b"x" * 500), LIFETIME_SECONDS + 5)
+
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 4000 + 1000 + 500
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(RequestFailed):
+        BlobStore(tmp_path / "file" / "blobs").deliver(b"abc", "image/png", "file")

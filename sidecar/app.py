@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 Closing = Callable[[], None]
-    from sidecar.audio.blobs import BlobStore
 
 
 class Services:

@@ -29,7 +29,7 @@ def set_request(label: str) -> None:
 class Formatter(logging.Formatter):
     """`2026-11-23T02:06:05Z INFO [7 audio/clip] sidecar.audio: ...`, in UTC."""
 
-    converter = staticmethod(time.gmtime)  # type: ignore[assignment]
+    converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 

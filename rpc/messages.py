@@ -208,6 +208,8 @@ def decode_params(decoder: msgspec.json.Decoder[Any], params: Raw) -> Any:
     try:
         return decoder.decode(text)
     except msgspec.ValidationError as error:
+        if bytes(text) == b"[]":
+            return decode_params(decoder, _NOTHING)
         raise InvalidParams(with_path(str(error))) from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidParams(f"$: {_why_no_json(error)}") from error

@@ -22,9 +22,12 @@ from rpc.errors import EnvironmentNotReady
 _kept: list[Any] = []
 """Operator libraries vanish with their object."""
 
+_repaired: list[str] = []
+"""Packages import once; what had to be done for it is told every time."""
+
 
 def make_importable() -> tuple[str, ...]:
-    """Import torchvision and torchaudio, repaired where needed. Returns the names of those repaired.
+    """Import torchvision and torchaudio, repaired where needed. Returns the names of those repaired in this process.
 
     Raises
     ------
@@ -32,7 +35,8 @@ def make_importable() -> tuple[str, ...]:
         One is missing, or cannot be imported even so.
     """
     repairs = {"torchvision": _describe_vision_operators, "torchaudio": _leave_out_native_audio}
-    return tuple(name for name, repair in repairs.items() if _import_or_repair(name, repair))
+    _repaired.extend(name for name, repair in repairs.items() if _import_or_repair(name, repair))
+    return tuple(_repaired)
 
 
 def _import_or_repair(name: str, repair: Callable[[], None]) -> bool:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from survey.recordings import Recording, open_recording
 
 Mono = NDArray[np.float64]
+_PATIENCE_SECONDS = 1.0
 
 
 class Sound:
@@ -60,9 +61,12 @@ class Sound:
         return self.read_mono(start_frame, int(duration_seconds * self.sample_rate))
 
     def close(self) -> None:
-        """Give the file back. Idempotent."""
-        with self._lock:
-            self._recording.close()
+        """Give the file back. Idempotent. A file that hangs in a read is left behind."""
+        if self._lock.acquire(timeout=_PATIENCE_SECONDS):
+            try:
+                self._recording.close()
+            finally:
+                self._lock.release()
 
     def __enter__(self) -> Self:
         return self

@@ -15,11 +15,12 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from rpc.errors import ConfigInvalid, InternalError, JobNotFound, RequestFailed, from_os_error
-from schemas.config import CheckpointModel, Config
+from schemas.config import CheckpointModel, Config, ModelConfig, ZooModel
 from schemas.jobs import JobState
 from survey import atomic
 from survey.lock import FolderLock, is_locked
@@ -32,6 +33,7 @@ class JobRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
     """job.json: where the job stands. Times are ISO 8601 in UTC; unknown fields of later versions are dropped.
 
     `message` is the reason of a failure, `code` its error code; `environment` the interpreter that ran it.
+    `scoring` is what the job's scores depend on (survey.config.scoring_part), to tell whether config.json was changed.
     """
 
     job_id: str
@@ -50,6 +52,7 @@ class JobRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
     message: str | None = None
     code: int | None = None
     environment: str | None = None
+    scoring: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,15 @@ def with_absolute_paths(config: Config) -> Config:
         model = replace(model, path=_absolute(model.path))
     output = replace(config.output, folder=_absolute(config.output.folder))
     return replace(config, model=model, input=absolute_inputs, output=output)
+
+
+def model_name(model: ModelConfig) -> str:
+    """A model as people call it."""
+    if isinstance(model, ZooModel):
+        return model.name
+    if isinstance(model, CheckpointModel):
+        return Path(model.path).name
+    return f"RIBBIT: {model.class_name}"
 
 
 def _absolute(path: str) -> str:

@@ -1,0 +1,182 @@
+"""Keeping the books of a running job: scored clips go into parts, events into the ledger, failures into a list.
+
+What lives here: what becomes of each clip and recording. What must not: reading, scoring, the order of things.
+
+A recording is entered as done only after the part with its last clip is closed. Clips that cannot be read are kept as
+rows without scores, but only beside clips that can: a recording without a single readable clip has failed, and no
+row of it is written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from ml_runtime.pipeline.ahead import Ended, Opened, Unreadable
+from ml_runtime.pipeline.batches import ScoredClip
+from ml_runtime.standing import Standing
+from rpc.errors import DecodeFailed, RequestFailed
+from schemas.jobs import Failure
+from survey.ledger import Done, Failed, Ledger, Stamp, Started
+from survey.parts import ClipRange, PartWriter, ScoredClips
+from survey.paths import path_to_wire
+
+SCORES_PER_PART = 4_000_000
+SECONDS_PER_PART = 60.0
+_CLIPS_WAITING = 256
+
+
+@dataclass(slots=True)
+class _Page:
+    """One recording while it is scored. `waiting` are clips not yet handed to the writer."""
+
+    stamp: Stamp
+    opened: Opened
+    readable: bool
+    waiting: list[ScoredClip] = field(default_factory=list)
+    errors: list[RequestFailed] = field(default_factory=list)
+    unreadable: int = 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What this run has done so far. `clips` and `audio_seconds` count clips with scores."""
+
+    files_done: int = 0
+    files_failed: int = 0
+    clips: int = 0
+    audio_seconds: float = 0.0
+    failures: list[Failure] = field(default_factory=list)
+
+
+class Books:
+    """Takes the pipeline's events in order."""
+
+    def __init__(
+        self, writer: PartWriter, ledger: Ledger, standing: Standing, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.tally = Tally()
+        self._writer = writer
+        self._ledger = ledger
+        self._standing = standing
+        self._clock = clock
+        self._page: _Page | None = None
+        self._unentered: list[Done] = []
+        self._part_begun = clock()
+
+    def enter(self, event: Opened | Unreadable | ScoredClip | Ended) -> None:
+        """Take one event. Raises DiskFull or PermissionRefused when a part or the ledger cannot be written."""
+        if isinstance(event, Opened):
+            self._begin(event)
+        elif isinstance(event, Unreadable):
+            self.fail(event.path, event.error)
+        elif isinstance(event, Ended):
+            self._end()
+        else:
+            self._take(event)
+        if self._writer.pending_scores >= SCORES_PER_PART or self._clock() - self._part_begun >= SECONDS_PER_PART:
+            self.close_part()
+
+    def fail(self, path: Path, error: RequestFailed) -> None:
+        """Enter a recording that could not be scored at all."""
+        stamp = self._standing.stamps.get(path) or Stamp(path_to_wire(path), 0, 0)
+        self.tally.files_failed += 1
+        self.tally.failures.append(Failure(path=stamp.file, code=error.code, message=error.message))
+        self._ledger.append(Failed(recording=stamp, code=error.code, message=error.message), durable=False)
+
+    def close_part(self) -> None:
+        """Close the open part, and enter the recordings that are now done."""
+        self._hand_over()
+        self._writer.close_part()
+        self._ledger.append(*self._unentered)
+        self._unentered.clear()
+        self._part_begun = self._clock()
+
+    def _begin(self, opened: Opened) -> None:
+        stamp = self._standing.stamps[opened.path]
+        self._page = _Page(stamp, opened, readable=bool(self._standing.held_of(opened.path)))
+        self._ledger.append(Started(recording=stamp), durable=False)
+
+    def _take(self, clip: ScoredClip) -> None:
+        page = self._current()
+        page.waiting.append(clip)
+        if clip.error is None:
+            page.readable = True
+            self.tally.clips += 1
+            self.tally.audio_seconds += page.opened.times.audio_seconds(clip.index, 1, page.opened.duration_seconds)
+        else:
+            page.errors = page.errors or [clip.error]
+            page.unreadable += 1
+        if len(page.waiting) >= _CLIPS_WAITING:
+            self._hand_over()
+
+    def _end(self) -> None:
+        self._hand_over()
+        page, self._page = self._current(), None
+        if not page.readable:
+            self.fail(page.opened.path, _nothing_readable(page))
+            return
+        self.tally.files_done += 1
+        if page.errors:
+            self.tally.failures.append(_partial_failure(page))
+        self._unentered.append(
+            Done(
+                recording=page.stamp,
+                clips=len(page.opened.times),
+                audio_seconds=page.opened.duration_seconds,
+                unreadable=page.unreadable,
+            )
+        )
+
+    def _hand_over(self) -> None:
+        """Give the waiting clips of the current recording to the writer, in runs of consecutive clips."""
+        page = self._page
+        if page is None or not page.readable or not page.waiting:
+            return
+        for _, run in groupby(enumerate(page.waiting), key=lambda numbered: numbered[1].index - numbered[0]):
+            self._write([clip for _, clip in run], page)
+        page.waiting.clear()
+
+    def _write(self, clips: Sequence[ScoredClip], page: _Page) -> None:
+        times, classes = page.opened.times, len(self._writer.basis.classes)
+        first, count = clips[0].index, len(clips)
+        nothing = np.full(classes, np.nan, dtype=_dtype_of(clips))
+        written = ClipRange(
+            recording=page.stamp,
+            first=first,
+            count=count,
+            total=len(times),
+            start_seconds=float(times.starts[first]),
+            end_seconds=float(times.ends[first + count - 1]),
+            audio_seconds=times.audio_seconds(first, count, page.opened.duration_seconds),
+            unreadable=tuple(clip.index for clip in clips if clip.scores is None),
+        )
+        scores = np.stack([nothing if clip.scores is None else clip.scores for clip in clips])
+        starts, ends = times.starts[first : first + count], times.ends[first : first + count]
+        self._writer.add(ScoredClips(written, starts, ends, scores))
+
+    def _current(self) -> _Page:
+        assert self._page is not None, "a clip before its recording"
+        return self._page
+
+
+def _dtype_of(clips: Sequence[ScoredClip]) -> np.dtype[np.floating]:
+    return next((clip.scores.dtype for clip in clips if clip.scores is not None), np.dtype(np.float32))
+
+
+def _nothing_readable(page: _Page) -> RequestFailed:
+    if page.errors:
+        return page.errors[0]
+    path = page.opened.path
+    return DecodeFailed(f"{path} holds no sound.", path=path)
+
+
+def _partial_failure(page: _Page) -> Failure:
+    first = page.errors[0]
+    message = f"{page.unreadable} of {len(page.opened.times)} clips could not be read; the others are scored. "
+    return Failure(path=page.stamp.file, code=first.code, message=f"{message}The first: {first.message}")

@@ -1,0 +1,216 @@
+"""Inference without a sidecar, for clusters and scripts: `python ml_runtime/inference.py --config config.json`.
+
+What lives here: argv, the job folder's creation and state, progress as JSON lines. What must not: how a job is run
+(run.py, the same code as the worker's).
+
+stdout carries JSON, one object a line: {"progress": {...}} while it runs, then {"result": {...}} or {"error": {...}}.
+The result is that of inference/run. Log lines go to stderr and into the job's log.txt.
+
+Exit codes: 0 every readable recording is scored; 1 the job failed; 2 wrong usage or a config that cannot be used;
+75 stopped before the end (signal, full disk, job folder in use): go on with `--resume JOB_FOLDER`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import msgspec
+
+    from rpc.cancel import CancelToken
+    from rpc.errors import RpcError
+    from schemas.jobs import JobReport, JobState
+    from schemas.worker import JobOutcome
+    from survey.job_folder import JobFolder, JobRecord
+
+    Print = Callable[[str, msgspec.Struct], None]
+
+_EXIT_FAILED = 1
+_EXIT_USAGE = 2
+_EXIT_RESUMABLE = 75
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run or resume one job; the exit code is described above."""
+    arguments = _parser().parse_args(argv)
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from rpc import logs
+    from rpc.cancel import CancelToken
+    from rpc.errors import RpcError
+    from rpc.stdio import take_stdio
+
+    # Libraries print: only this module may write to the real stdout.
+    out = take_stdio().stdout
+    logs.configure("warning" if arguments.quiet else "info")
+    token = CancelToken()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: token.cancel())
+    tell = _printer(out)
+    try:
+        folder = _open_folder(arguments)
+        with folder.lock():
+            return _run(folder, token, tell, trust=arguments.trust)
+    except RpcError as error:
+        tell("error", error.to_wire())
+        return _exit_code(error)
+    finally:
+        logs.flush()
+
+
+def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> int:
+    """Run the job in `folder`, whose lock is held, and keep its job.json."""
+    from msgspec.structs import replace
+
+    from ml_runtime import run, worker
+    from ml_runtime.models.registry import ModelProvider
+    from rpc.call import Progress
+    from rpc.errors import RequestCancelled, RpcError
+
+    record = replace(folder.read_record(), state="running", started_at=_now(), ended_at=None, message=None, code=None)
+    folder.write_record(record)
+    tell("progress", Progress(kind="begin", title=record.name, job_id=record.job_id, job_folder=str(folder.path)))
+    try:
+        with worker.job_log(folder):
+            outcome = run.run_job(
+                folder, ModelProvider(), token, lambda p: tell("progress", replace(p, kind="report")), trust=trust
+            )
+    except RpcError as error:
+        state: JobState = "cancelled" if isinstance(error, RequestCancelled) else "failed"
+        folder.write_record(replace(record, state=state, ended_at=_now(), message=error.message, code=error.code))
+        error.job_id, error.job_folder, error.state = record.job_id, str(folder.path), state
+        raise
+    ended = _ended(record, outcome)
+    folder.write_record(ended)
+    tell("result", _report(folder, ended, outcome))
+    return 0 if outcome.state == "completed" else _EXIT_FAILED
+
+
+def _open_folder(arguments: argparse.Namespace) -> JobFolder:
+    """The job folder to work in: a new one, or the one to go on with.
+
+    A config given with --resume must ask for the same scores as the job's own.
+    """
+    from datetime import UTC, datetime
+
+    from rpc.errors import ConfigInvalid
+    from survey.config import differences, load_config
+    from survey.job_folder import JobFolder
+
+    loaded = None if arguments.config is None else load_config(arguments.config)
+    for warning in loaded.warnings if loaded else ():
+        sys.stderr.write(f"{warning}\n")
+    if arguments.resume is None:
+        assert loaded is not None
+        return JobFolder.create(loaded.config, datetime.now(UTC))
+    folder = JobFolder.open(arguments.resume)
+    if loaded is not None:
+        changed = differences(folder.read_config(), loaded.config)
+        if changed:
+            message = f"The config differs from that of the job in {folder.path}: {', '.join(changed)}."
+            raise ConfigInvalid(message, path=arguments.config, hint="Start a new job with it.")
+    return folder
+
+
+def _ended(record: JobRecord, outcome: JobOutcome) -> JobRecord:
+    from msgspec.structs import replace
+
+    return replace(
+        record,
+        state=outcome.state,
+        ended_at=_now(),
+        files_total=outcome.files_total,
+        files_done=outcome.files_done,
+        files_failed=outcome.files_failed,
+        files_skipped=outcome.files_skipped,
+        clips=outcome.clips,
+        audio_seconds=outcome.audio_seconds,
+        elapsed_seconds=outcome.elapsed_seconds,
+        message=None,
+        code=None,
+    )
+
+
+def _report(folder: JobFolder, record: JobRecord, outcome: JobOutcome) -> JobReport:
+    from schemas.jobs import JobReport
+    from survey.job_folder import model_name
+
+    return JobReport(
+        job_id=record.job_id,
+        job_folder=str(folder.path),
+        name=record.name,
+        state=outcome.state,
+        model=model_name(folder.read_config().model),
+        created_at=record.created_at,
+        started_at=record.started_at,
+        ended_at=record.ended_at,
+        files_total=outcome.files_total,
+        files_done=outcome.files_done,
+        files_failed=outcome.files_failed,
+        files_skipped=outcome.files_skipped,
+        clips=outcome.clips,
+        audio_seconds=outcome.audio_seconds,
+        elapsed_seconds=outcome.elapsed_seconds,
+        realtime_factor=outcome.audio_seconds / outcome.elapsed_seconds if outcome.elapsed_seconds else None,
+        outputs=outcome.outputs,
+        failures=outcome.failures,
+    )
+
+
+def _exit_code(error: RpcError) -> int:
+    from rpc.errors import ConfigInvalid, RequestCancelled
+
+    if isinstance(error, ConfigInvalid):
+        return _EXIT_USAGE
+    return _EXIT_RESUMABLE if error.retryable or isinstance(error, RequestCancelled) else _EXIT_FAILED
+
+
+def _printer(descriptor: int | None) -> Print:
+    """Writes JSON lines; a reader that has gone away stops no job."""
+    import msgspec
+
+    def tell(name: str, value: Any) -> None:
+        if descriptor is not None:
+            line = msgspec.json.encode({name: value}) + b"\n"
+            try:
+                os.write(descriptor, line)
+            except OSError:
+                return
+
+    return tell
+
+
+def _now() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="inference.py", description="Score recordings with a model.")
+    parser.add_argument("--config", type=Path, help="the config file; starts a new job unless --resume is given")
+    parser.add_argument("--resume", type=Path, metavar="JOB_FOLDER", help="go on with the job in this folder")
+    parser.add_argument("--trust", action="store_true", help="allow running code that the model file carries")
+    parser.add_argument("--quiet", action="store_true", help="log warnings only")
+    return parser
+
+
+def _entry() -> int:
+    code = 0
+    try:
+        code = main()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else _EXIT_USAGE
+    sys.stderr.flush()
+    return code
+
+
+if __name__ == "__main__":
+    # Not sys.exit: threads of native libraries may never end.
+    os._exit(_entry())

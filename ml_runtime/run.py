@@ -1,0 +1,270 @@
+"""Running a job: the one way from a job folder to its results, for the worker and for inference.py alike.
+
+What lives here: the order of things. What must not: how a clip is read or scored (pipeline/), what becomes of it
+(books.py), what the results look like (results.py).
+
+The caller holds the lock of the job folder and writes its job.json.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_runtime import results
+from ml_runtime.books import Books, Tally
+from ml_runtime.clips import check_overlap
+from ml_runtime.compat import make_importable
+from ml_runtime.meter import Meter
+from ml_runtime.models.protocol import Model, ModelCard
+from ml_runtime.models.registry import ModelProvider, nearest_names
+from ml_runtime.pipeline.ahead import Ahead, Opened, Unreadable, read_ahead
+from ml_runtime.pipeline.batches import Scorer
+from ml_runtime.standing import Standing, check_same_basis, take_stock, usable_cpus
+from rpc.call import Progress
+from rpc.cancel import CancelToken
+from rpc.errors import ConfigInvalid, RequestCancelled
+from schemas.config import Config, InferenceConfig, OutputConfig
+from schemas.worker import JobOutcome
+from survey.config import fingerprint, scoring_part
+from survey.inputs import find_recordings
+from survey.job_folder import JobFolder
+from survey.ledger import Done, Ledger, last_events
+from survey.parts import Basis, Keep, Layout, Part, PartWriter, read_parts
+
+OnProgress = Callable[[Progress], None]
+
+_LOG = logging.getLogger(__name__)
+_DENSE_UP_TO = 500
+_BEST_KEPT = 3
+_LARGEST_CHUNK = 16
+_MOST_THREADS = 4
+_REPORT_SECONDS = 0.1
+_REPORTED_FAILURES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a run works with, once the model is loaded."""
+
+    config: Config
+    model: Model
+    basis: Basis
+    keep: Keep
+    columns: NDArray[np.intp] | None
+    batch_size: int
+    ahead: Ahead
+
+
+def run_job(
+    folder: JobFolder, provider: ModelProvider, token: CancelToken, on_progress: OnProgress, *, trust: bool = False
+) -> JobOutcome:
+    """Score what the config in `folder` names and its parts do not hold yet, and write the results.
+
+    Raises
+    ------
+    rpc.errors.ConfigInvalid, rpc.errors.FileMissing
+        The config does not fit the model or the parts; there are no recordings.
+    rpc.errors.ModelNotFound, rpc.errors.ModelLoadFailed, rpc.errors.OutOfMemory
+    rpc.errors.DiskFull, rpc.errors.PermissionRefused
+        Results cannot be written. Closed parts stay; the job can be resumed.
+    rpc.errors.RequestCancelled
+        What was scored so far is in closed parts.
+    """
+    begun = time.monotonic()
+    config = folder.read_config()
+    tell = _teller(on_progress)
+    tell("looking for recordings")
+    recordings = find_recordings(config.input, token)
+    model = provider.load(config.model, config.inference.device, trust=trust, token=token, tell=tell)
+    plan = _plan(config, model)
+    parts = read_parts(folder.scores_path)
+    check_same_basis(parts, plan.basis)
+    standing = take_stock(recordings, parts)
+    _log_start(folder, plan, standing)
+    threads = plan.ahead.threads
+    results.write_environment(folder, model.card, plan.basis, make_importable(), plan.batch_size, threads)
+    tally = _score(folder, plan, standing, token, on_progress)
+    tell("writing the results")
+    return _finish(folder, plan, standing, tally, time.monotonic() - begun)
+
+
+def _plan(config: Config, model: Model) -> _Plan:
+    card = model.card
+    check_overlap(card.clip_seconds, config.inference.clip_overlap_seconds)
+    columns = _columns(config.inference, card)
+    classes = card.classes if columns is None else tuple(card.classes[index] for index in columns)
+    basis = Basis(_layout(config.output, classes), classes, fingerprint(config), scoring_part(config), card.weights)
+    batch_size = card.batch_size if config.inference.batch_size == "auto" else config.inference.batch_size
+    threads = _reader_threads(config.inference, card)
+    ahead = Ahead(threads=threads, chunk=min(batch_size, _LARGEST_CHUNK))
+    return _Plan(config, model, basis, _keep(config.output, card), columns, batch_size, ahead)
+
+
+def _columns(inference: InferenceConfig, card: ModelCard) -> NDArray[np.intp] | None:
+    """The model's classes that the config keeps, in the model's order; None for all."""
+    if inference.classes is None:
+        return None
+    unknown = [name for name in inference.classes if name not in card.classes]
+    if unknown:
+        nearest = nearest_names(unknown[0], card.classes)
+        hint = f"Did you mean {' or '.join(nearest)}?" if nearest else None
+        raise ConfigInvalid(f"$.inference.classes: {card.name} has no class {unknown[0]!r}.", hint=hint)
+    wanted = set(inference.classes)
+    return np.array([index for index, name in enumerate(card.classes) if name in wanted], dtype=np.intp)
+
+
+def _layout(output: OutputConfig, classes: Sequence[str]) -> Layout:
+    if output.layout == "auto":
+        return "dense" if len(classes) <= _DENSE_UP_TO else "sparse"
+    return output.layout
+
+
+def _keep(output: OutputConfig, card: ModelCard) -> Keep:
+    if output.threshold is None and output.top_k is None:
+        return Keep(card.recommended_threshold, _BEST_KEPT)
+    return Keep(output.threshold, output.top_k)
+
+
+def _reader_threads(inference: InferenceConfig, card: ModelCard) -> int:
+    if not card.thread_safe:
+        return 1
+    if inference.workers == "auto":
+        return min(_MOST_THREADS, usable_cpus())
+    return max(1, inference.workers)
+
+
+def _score(folder: JobFolder, plan: _Plan, standing: Standing, token: CancelToken, on_progress: OnProgress) -> Tally:
+    """Score every recording that is not complete."""
+    ledger = Ledger(folder.ledger_path)
+    _enter_what_parts_know(ledger, standing)
+    books = Books(PartWriter(folder.scores_path, plan.basis, plan.keep), ledger, standing)
+    for path, error in standing.gone.items():
+        books.fail(path, error)
+    complete = standing.complete
+    unfinished = [path for path in standing.recordings if path in standing.stamps and path not in complete]
+    if unfinished:
+        try:
+            _run_pipeline(plan, standing, unfinished, books, token, on_progress)
+        except RequestCancelled:
+            books.close_part()
+            raise
+    books.close_part()
+    return books.tally
+
+
+def _run_pipeline(
+    plan: _Plan,
+    standing: Standing,
+    unfinished: Sequence[Path],
+    books: Books,
+    token: CancelToken,
+    on_progress: OnProgress,
+) -> None:
+    inference = plan.config.inference
+    scorer = Scorer(plan.model, plan.batch_size, inference.activation, plan.columns, token)
+    meter = Meter(standing)
+    message = "scoring"
+    on_progress(meter.progress(books.tally, message))
+    reported = time.monotonic()
+    overlap = inference.clip_overlap_seconds
+    with read_ahead(plan.model, unfinished, overlap, standing.held_of, plan.ahead, token) as events:
+        for event in scorer.score(events):
+            if isinstance(event, Opened):
+                meter.opened(event)
+                message = f"scoring {event.path.name}"
+            elif isinstance(event, Unreadable):
+                meter.passed_over(event.path)
+                _LOG.warning("%s", event.error.message)
+            books.enter(event)
+            if time.monotonic() - reported >= _REPORT_SECONDS:
+                on_progress(meter.progress(books.tally, message))
+                reported = time.monotonic()
+    on_progress(meter.progress(books.tally, "scored"))
+
+
+def _enter_what_parts_know(ledger: Ledger, standing: Standing) -> None:
+    """Bring the ledger up to the parts, where a crash came between closing a part and entering it."""
+    last = last_events(ledger.read())
+    missing = []
+    for path in standing.recordings:
+        held = standing.held_of(path)
+        if path not in standing.complete:
+            continue
+        event = last.get(held[0].recording.file)
+        if not isinstance(event, Done) or event.recording != held[0].recording:
+            missing.append(
+                Done(
+                    recording=held[0].recording,
+                    clips=held[0].total,
+                    audio_seconds=sum(scored.audio_seconds for scored in held),
+                    unreadable=sum(len(scored.unreadable) for scored in held),
+                )
+            )
+    ledger.append(*missing)
+
+
+def _finish(folder: JobFolder, plan: _Plan, standing: Standing, tally: Tally, elapsed: float) -> JobOutcome:
+    parts = read_parts(folder.scores_path)
+    order = [standing.stamps[path].file for path in standing.recordings if path in standing.stamps]
+    outputs = results.write_tables(folder, plan.config, parts, plan.basis, order)
+    results.write_failures(folder, tally.failures)
+    skipped = len(standing.complete)
+    results.write_summary(folder, _summary(plan, standing, parts, tally, elapsed))
+    total = len(standing.recordings)
+    _LOG.info("%d recordings: %d done, %d failed, %d before", total, tally.files_done, tally.files_failed, skipped)
+    return JobOutcome(
+        state="completed" if tally.files_done + skipped else "failed",
+        files_total=total,
+        files_done=tally.files_done,
+        files_failed=tally.files_failed,
+        files_skipped=skipped,
+        clips=tally.clips,
+        audio_seconds=tally.audio_seconds,
+        elapsed_seconds=elapsed,
+        outputs=outputs,
+        failures=tuple(tally.failures[:_REPORTED_FAILURES]),
+    )
+
+
+def _summary(plan: _Plan, standing: Standing, parts: Sequence[Part], tally: Tally, elapsed: float) -> results.Summary:
+    held = [scored for part in parts for scored in part.header.ranges]
+    threshold, top_k = results.kept_by(plan.keep, plan.basis.layout)
+    return results.Summary(
+        name=plan.config.name,
+        model=plan.model.card.name,
+        classes=len(plan.basis.classes),
+        layout=plan.basis.layout,
+        threshold=threshold,
+        top_k=top_k,
+        clip_seconds=plan.model.card.clip_seconds,
+        clip_overlap_seconds=plan.config.inference.clip_overlap_seconds,
+        activation=plan.config.inference.activation,
+        files_total=len(standing.recordings),
+        files_done=tally.files_done,
+        files_failed=tally.files_failed,
+        files_skipped=len(standing.complete),
+        clips=sum(scored.count for scored in held),
+        unreadable_clips=sum(len(scored.unreadable) for scored in held),
+        audio_seconds=sum(scored.audio_seconds for scored in held),
+        elapsed_seconds=elapsed,
+        notes=plan.model.card.notes,
+    )
+
+
+def _teller(on_progress: OnProgress) -> Callable[[str], None]:
+    return lambda message: on_progress(Progress(message=message))
+
+
+def _log_start(folder: JobFolder, plan: _Plan, standing: Standing) -> None:
+    card = plan.model.card
+    _LOG.info("%s: %s, %d classes, on %s", folder.path, card.name, len(plan.basis.classes), card.device)
+    _LOG.info("%d recordings, %d of them complete", len(standing.recordings), len(standing.complete))
+    for note in card.notes:
+        _LOG.warning("%s", note)

@@ -1,0 +1,117 @@
+"""The worker's methods: what a sidecar may ask of the process that holds the models.
+
+What lives here: the registry for rpc.channel.serve, and the handlers. What must not: pipes and threads
+(rpc.channel), how a job is run (run.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import platform
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ml_runtime import results, run
+from ml_runtime.compat import make_importable
+from ml_runtime.models.registry import ModelProvider, list_models
+from rpc.call import Call
+from rpc.channel import Registry
+from rpc.errors import Busy
+from rpc.methods import Handler, Method
+from schemas.catalogue import WORKER_METHODS
+from schemas.models import ModelList
+from schemas.worker import DescribeParams, JobOutcome, ModelsParams, RunJobParams, WorkerDescription
+from survey.job_folder import JobFolder
+
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+class Worker:
+    """Holds the warm model between calls, and runs one job at a time."""
+
+    def __init__(self) -> None:
+        self._provider = ModelProvider()
+        self._running = threading.Lock()
+
+    def describe(self, params: DescribeParams, call: Call) -> WorkerDescription:
+        """worker/describe: really import the ML packages."""
+        make_importable()
+        for name in ("opensoundscape", "bioacoustics_model_zoo"):
+            call.token.raise_if_cancelled()
+            importlib.import_module(name)
+        return WorkerDescription(
+            python_path=sys.executable,
+            python_version=platform.python_version(),
+            packages=results.installed_packages(),
+            devices=_devices(),
+            libpython=_libpython(),
+        )
+
+    def models(self, params: ModelsParams, call: Call) -> ModelList:
+        """worker/models: every model source, and whether it can run here."""
+        return list_models()
+
+    def run(self, params: RunJobParams, call: Call) -> JobOutcome:
+        """worker/run: score what the job folder asks for and does not hold yet."""
+        if not self._running.acquire(blocking=False):
+            raise Busy("This worker is running a job already.")
+        try:
+            folder = JobFolder.open(params.job_folder)
+            with job_log(folder):
+                return run.run_job(folder, self._provider, call.token, call.report, trust=params.trust)
+        finally:
+            self._running.release()
+
+
+def registry(worker: Worker) -> Registry:
+    """The worker's methods with their handlers, for rpc.channel.serve."""
+    handlers: dict[str, Callable[[Any, Call], Any]] = {
+        "worker/describe": worker.describe,
+        "worker/models": worker.models,
+        "worker/run": worker.run,
+    }
+    return {method.name: _route(method, handlers[method.name]) for method in WORKER_METHODS}
+
+
+@contextlib.contextmanager
+def job_log(folder: JobFolder) -> Iterator[None]:
+    """Write what ml_runtime logs into the job's log.txt too; a log that cannot be written stops no job."""
+    logger = logging.getLogger("ml_runtime")
+    level = logger.level
+    try:
+        handler: logging.Handler = logging.FileHandler(folder.log_path, encoding="utf-8", errors="backslashreplace")
+    except OSError:
+        handler = logging.NullHandler()
+    handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def _route(method: Method, handler: Handler) -> tuple[Method, Callable[[], Handler]]:
+    return method, lambda: handler
+
+
+def _devices() -> tuple[str, ...]:
+    torch = importlib.import_module("torch")
+    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    return ("cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else []))
+
+
+def _libpython() -> str | None:
+    """The file that the interpreter's code was loaded from; None where the system does not tell."""
+    maps = Path("/proc/self/maps")
+    if not maps.exists():
+        return None
+    loaded = [line.split(maxsplit=5)[-1].strip() for line in maps.read_text(errors="replace").splitlines()]
+    return next((path for path in loaded if "libpython" in path), sys.executable)

@@ -23,15 +23,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import msgspec
 
-from rpc import child, logs, messages
+from rpc import containment, logs, messages
 from rpc.call import Call, Progress
 from rpc.cancel import CancelToken
-from rpc.connection import Connection
 from rpc.errors import InternalError, InvalidRequest, OutOfMemory, ParseError, RequestCancelled, RpcError
 from rpc.framing import Decoder, Event, Frame, Framing, Oversized
 from rpc.lifecycle import InitializeParams, Limits, ServerInfo, State
@@ -42,7 +40,7 @@ from rpc.peer import GRACE_SECONDS, Effects, Incoming, Peer
 from rpc.pool import Pool
 from rpc.stdio import take_stdio
 
-__all__ = ["Application", "Connection", "Limits", "Options", "Registry", "ServerInfo", "serve"]
+__all__ = ["Application", "Limits", "Options", "Registry", "ServerInfo", "serve"]
 
 Registry = Mapping[str, tuple[Method, Callable[[], Handler]]]
 """Method name -> its description and a function that returns its handler. The function runs at the first call
@@ -71,13 +69,12 @@ class Application(Protocol):
         """No request runs any more, or the grace is over: end the children, close the files. Within a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """How to serve."""
 
     server: ServerInfo
     framing: Literal["auto", "line", "header"] = "auto"
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = msgspec.field(default_factory=Limits)
     kill_group_at_end: bool = False
     """For a worker that leads its own session: kill the whole group, itself last, when its client has gone."""
 
@@ -92,7 +89,7 @@ def serve(registry: Registry, options: Options, application: Application | None 
     if stdio.stdout is None:
         return _EXIT_GONE
     sys.setswitchinterval(_SWITCH_SECONDS)
-    child.contain()
+    containment.contain()
     server = _Server(registry, options, application, stdio.stdin, stdio.stdout)
     code = server.run()
     if application is not None:
@@ -100,12 +97,11 @@ def serve(registry: Registry, options: Options, application: Application | None 
             application.closed()
     if options.kill_group_at_end:
         logs.flush()
-        child.end_own_group()
+        containment.end_own_group()
     return code
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
+class _End(msgspec.Struct, frozen=True):
     """Why and how to leave. `drain`: finish the work received first."""
 
     code: int
@@ -400,8 +396,7 @@ class _Server:
 _HOLD_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
+class _Task(msgspec.Struct, frozen=True):
     """A request on its way to a pool thread."""
 
     server: _Server
@@ -411,8 +406,7 @@ class _Task:
         self.server.run_incoming(self.incoming)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sink:
+class _Sink(msgspec.Struct, frozen=True):
     """Where the Call of one request leads."""
 
     server: _Server

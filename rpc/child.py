@@ -10,8 +10,8 @@ What was measured and holds on Linux:
 * A server of ours (`own_session=True`) therefore leads a session of its own, gets no SIGKILL of its parent's
   death (it would die before it could act) and on the end of its stdin kills its own process group
   (`channel.Options.kill_group_at_end`).
-* Windows: `contain` puts this process and all its children into a Job Object that ends with it. macOS has no
-  PDEATHSIG: what speaks JSON-RPC sees the end of its stdin there, another program ends on its own.
+* Windows: containment.py puts this process and all its children into a Job Object that ends with it. macOS has
+  no PDEATHSIG: what speaks JSON-RPC sees the end of its stdin there, another program ends on its own.
 """
 
 from __future__ import annotations
@@ -192,20 +192,6 @@ def describe_exit(process: Process) -> str:
         return f"signal {signal.Signals(-code).name}"
     except ValueError:
         return f"signal {-code}"
-
-
-def end_own_group() -> None:
-    """Kill every process of the group that this process leads, itself included. Returns if it leads none."""
-    if os.name != "nt" and os.getpgid(0) == os.getpid():
-        os.killpg(os.getpid(), signal.SIGKILL)
-
-
-def contain() -> None:
-    """Bind all future children to this process's life, where that takes a call of its own (Windows)."""
-    if sys.platform == "win32":
-        from rpc.windows import contain_in_job
-
-        contain_in_job()
 
 
 def _die_with_parent() -> Callable[[], None] | None:

@@ -37,10 +37,12 @@ to the log, never onto the wire.
 from __future__ import annotations
 
 import errno
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class ErrorData(msgspec.Struct, kw_only=True, frozen=True, rename="camel", omit_defaults=True):

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -31,23 +30,20 @@ _FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:[ \t]*(.*?)[ \t]*\Z"
 _LENGTH = re.compile(rb"[0-9]{1,15}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """One message, unread. `framing` is how a reply to it must be framed."""
 
     body: bytes
     framing: Framing
 
 
-@dataclass(frozen=True, slots=True)
-class Oversized:
+class Oversized(msgspec.Struct, frozen=True):
     """A message longer than the limit, drained; the stream is in sync after it."""
 
     framing: Framing
 
 
-@dataclass(frozen=True, slots=True)
-class FramingLost:
+class FramingLost(msgspec.Struct, frozen=True):
     """A header block without a usable length. No event follows."""
 
     reason: str

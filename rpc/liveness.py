@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import select
 import sys
-from pathlib import Path
 
 
 class ProcessWatch:
@@ -26,7 +25,7 @@ class ProcessWatch:
             from rpc.windows import process_lives
 
             return process_lives(self._pid)
-        if sys.platform == "linux" and Path("/proc/self/stat").exists():
+        if sys.platform == "linux" and os.access("/proc/self/stat", os.R_OK):
             return self._started is not None and _start_time(self._pid) == self._started
         try:
             os.kill(self._pid, 0)
@@ -49,7 +48,8 @@ def reader_gone(descriptor: int) -> bool:
 def _start_time(pid: int) -> str | None:
     """The start time in /proc, in clock ticks since boot; None for a process that has ended."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        with open(f"/proc/{pid}/stat", errors="replace") as file:  # noqa: PTH123 - pathlib costs a late start
+            stat = file.read()
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()

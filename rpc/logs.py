@@ -14,7 +14,10 @@ import sys
 import threading
 import time
 from collections import deque
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MAX_LINES = 2000
 _MAX_LINE_CHARACTERS = 8192

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -36,8 +35,7 @@ class NoParams(Params, frozen=True):
     """A method without params of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(msgspec.Struct, frozen=True):
     """One method of a contract. The structs are named, not imported: a server starts before it needs them.
 
     A `quick` method answers in a millisecond or two and waits for nothing; it has a thread of its own, so that

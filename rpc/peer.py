@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -42,8 +41,7 @@ class Stage(enum.Enum):
     ANSWERED = enum.auto()
 
 
-@dataclass(slots=True, eq=False)
-class Incoming:
+class Incoming(msgspec.Struct, eq=False):
     """One request or notification under way. `size` is what its params hold of our memory, in bytes."""
 
     id: RequestId
@@ -52,40 +50,37 @@ class Incoming:
     size: int
     arrived: float
     replies: bool = True
-    batch: _BatchReply | None = None
+    batch: Any = None
     stage: Stage = Stage.QUEUED
     cancelled: bool = False
-    token: CancelToken = field(default_factory=CancelToken)
+    token: CancelToken = msgspec.field(default_factory=CancelToken)
     progress_token: int | str | None = None
     rows_token: int | str | None = None
-    stream: ProgressStream = field(default_factory=ProgressStream)
+    stream: ProgressStream = msgspec.field(default_factory=ProgressStream)
 
 
-@dataclass(slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct):
     """A message to write. `slots` requests are over once it is written."""
 
     body: bytes
     slots: int = 0
 
 
-@dataclass(slots=True)
-class Effects:
+class Effects(msgspec.Struct):
     """What the channel has to do: run these, put these tokens up (outside its lock), and perhaps leave."""
 
-    run: list[Incoming] = field(default_factory=list)
-    cancel: list[CancelToken] = field(default_factory=list)
+    run: list[Incoming] = msgspec.field(default_factory=list)
+    cancel: list[CancelToken] = msgspec.field(default_factory=list)
     initialized: InitializeParams | None = None
     exit_code: int | None = None
 
 
-@dataclass(slots=True, eq=False)
-class _BatchReply:
+class _BatchReply(msgspec.Struct, eq=False):
     """The replies of a batch as they come. `open` counts those that are owed."""
 
     open: int = 0
     slots: int = 0
-    replies: list[bytes] = field(default_factory=list)
+    replies: list[bytes] = msgspec.field(default_factory=list)
 
 
 class Peer:

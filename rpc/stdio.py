@@ -12,14 +12,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 
 
-@dataclass(frozen=True, slots=True)
-class Stdio:
+class Stdio(NamedTuple):
     """The descriptors of the conversation. `stdout` is None where it was closed before we started."""
 
     stdin: int

@@ -8,9 +8,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sidecar.version import VERSION
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _EXIT_USAGE = 2
 _EXIT_CRASH = 70
@@ -26,9 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     from sidecar.settings import Settings
 
     logs.configure(arguments.log_level, arguments.log_file)
-    settings = Settings.with_defaults(
-        arguments.state_folder, arguments.cache_folder, test_methods=arguments.test_methods
-    )
+    settings = Settings(arguments.state_folder, arguments.cache_folder, test_methods=arguments.test_methods)
     services = app.build(settings)
     options = channel.Options(channel.ServerInfo(name="sidecar", version=VERSION), framing=arguments.framing)
     return channel.serve(app.registry(services), options, services)
@@ -53,14 +54,20 @@ def _parser() -> argparse.ArgumentParser:
         prog="sidecar", description="Bioacoustics backend: JSON-RPC 2.0 on stdin and stdout, log lines on stderr."
     )
     parser.add_argument("--framing", choices=["auto", "line", "header"], default="auto", help="default: what comes")
-    parser.add_argument("--state-folder", type=Path, help="where the index of jobs is kept")
-    parser.add_argument("--cache-folder", type=Path, help="where the ML environment and rendered clips are kept")
-    parser.add_argument("--log-file", type=Path, help="write log lines here too (10 MB, five older ones kept)")
+    parser.add_argument("--state-folder", type=_path, help="where the index of jobs is kept")
+    parser.add_argument("--cache-folder", type=_path, help="where the ML environment and rendered clips are kept")
+    parser.add_argument("--log-file", type=_path, help="write log lines here too (10 MB, five older ones kept)")
     parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
     parser.add_argument("--version", action="version", version=f"sidecar {VERSION}")
     parser.add_argument("--test-methods", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--child", metavar="TASK", help=argparse.SUPPRESS)
     return parser
+
+
+def _path(text: str) -> Path:
+    from pathlib import Path  # 5 ms that a start without folders need not pay
+
+    return Path(text)
 
 
 def _leave(code: int) -> None:

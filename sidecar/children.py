@@ -3,7 +3,7 @@
 What lives here: the list of child tasks and how to start one. What must not: the work itself.
 
 A child task is a small JSON-RPC server over pipes (`sidecar --child TASK`; the frozen executable starts
-itself). Talk to it through rpc.channel.Connection: progress, cancellation and errors come with it.
+itself). Talk to it through rpc.connection.Connection: progress, cancellation and errors come with it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 from rpc import child
-from rpc.channel import Connection, Registry
+from rpc.channel import Registry
+from rpc.connection import Connection
 
 TASKS: dict[str, str] = {}
 """Task -> "module:function"; the function returns the Registry that the child serves."""

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _APPLICATION = "dipper-sidecar"
 
 
-@dataclass(frozen=True, slots=True)
 class Settings:
-    """`state_folder` keeps the index of jobs, `cache_folder` what can be made again (environment, clips, tables)."""
+    """Where things are kept. A folder that was not given is the platform's own place, found on first use."""
 
-    state_folder: Path
-    cache_folder: Path
-    test_methods: bool = False
+    def __init__(
+        self, state_folder: Path | None = None, cache_folder: Path | None = None, *, test_methods: bool = False
+    ) -> None:
+        self._state_folder = state_folder
+        self._cache_folder = cache_folder
+        self.test_methods = test_methods
 
-    @classmethod
-    def with_defaults(
-        cls, state_folder: Path | None = None, cache_folder: Path | None = None, *, test_methods: bool = False
-    ) -> Settings:
-        """Settings in which a folder that was not given is the platform's own place for it."""
-        # Imported here, because with both folders given nothing of it is needed.
-        if state_folder is None or cache_folder is None:
-            import platformdirs
+    @cached_property
+    def state_folder(self) -> Path:
+        """Keeps the index of jobs. Absolute."""
+        import platformdirs
 
-            state_folder = state_folder or Path(platformdirs.user_state_dir(_APPLICATION, appauthor=False))
-            cache_folder = cache_folder or Path(platformdirs.user_cache_dir(_APPLICATION, appauthor=False))
-        return cls(state_folder.absolute(), cache_folder.absolute(), test_methods)
+        return (self._state_folder or platformdirs.user_state_path(_APPLICATION, appauthor=False)).absolute()
+
+    @cached_property
+    def cache_folder(self) -> Path:
+        """Keeps what can be made again: the ML environment, clips, tables. Absolute."""
+        import platformdirs
+
+        return (self._cache_folder or platformdirs.user_cache_path(_APPLICATION, appauthor=False)).absolute()

@@ -19,7 +19,7 @@ ALL = (*METHODS, *WORKER_METHODS)
 
 @pytest.fixture
 def services(tmp_path):
-    return build(Settings.with_defaults(tmp_path / "state", tmp_path / "cache", test_methods=True))
+    return build(Settings(tmp_path / "state", tmp_path / "cache", test_methods=True))
 
 
 def structs_within(type_, seen=None):

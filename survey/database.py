@@ -20,6 +20,7 @@ _ERRNO_OF_WORDS = {
     "disk full": errno.ENOSPC,
     "quota exceeded": errno.EDQUOT,
     "permission denied": errno.EACCES,
+    "operation not permitted": errno.EPERM,
     "read-only file system": errno.EROFS,
     "no such file": errno.ENOENT,
     "file too large": errno.EFBIG,

@@ -87,15 +87,16 @@ class Decoder:
         self._buffer.clear()
 
     def end(self) -> Iterator[Event]:
-        """The events that the end of the stream completes: a last line may lack its newline."""
+        """The events that the end of the stream completes: a last line may lack its newline, a header may not."""
         yield from self.feed(b"")
-        if self.lost or self._skip_line or self._skip or self._body_length is not None or self.framing == "header":
+        rest = bytes(self._buffer).strip(_WHITE)
+        if self.lost or self._skip_line or self._skip:
             return
-        rest = bytes(self._buffer)
-        self._buffer.clear()
-        self._scanned = 0
-        if rest.strip(_WHITE):
+        if self._body_length is not None or (rest and (self.framing == "header" or self._looks_like_header())):
+            yield self._lose("The input ended inside a message.")
+        elif rest:
             yield self._line(rest)
+        self._buffer.clear()
 
     def _next(self) -> Event | None:
         """Cut one event, or some drained or skipped bytes, off the buffer."""
@@ -106,7 +107,7 @@ class Decoder:
             return self._body()
         if self._scanned == 0 and not self._skip_white():
             return None
-        if self.framing == "header" or (self.framing is None and self._looks_like_header()):
+        if self.framing == "header" or self._looks_like_header():
             return self._header()
         return self._next_line()
 
@@ -124,7 +125,8 @@ class Decoder:
         return bool(buffer)
 
     def _looks_like_header(self) -> bool:
-        return bytes(self._buffer[: len(_HEADER_START)]).lower() == _HEADER_START
+        start = bytes(self._buffer[: len(_HEADER_START)]).lower()
+        return self.framing is None and start == _HEADER_START
 
     def _could_become_header(self) -> bool:
         return _HEADER_START.startswith(bytes(self._buffer[: len(_HEADER_START)]).lower())

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from schemas.catalogue import METHODS
 from schemas.health import EnvironmentHealth, Health, JobsHealth
+from sidecar.environment.locate import default_folder
+from sidecar.environment.verify import check_folder
 from sidecar.memory import resident_bytes
 from sidecar.version import VERSION
 
@@ -29,7 +31,7 @@ def health(_params: NoParams, _call: Call, services: Services) -> Health:
         frozen=bool(getattr(sys, "frozen", False)),
         memory_bytes=resident_bytes(),
         capabilities=tuple(method.name for method in METHODS),
-        environment=EnvironmentHealth(status=quick_status(services.settings.cache_folder)),
+        environment=EnvironmentHealth(status=check_folder(default_folder(services.settings.cache_folder)).status),
         jobs=_jobs(services),
     )
 

@@ -179,17 +179,23 @@ export interface DetectionsSampleParams extends Tokens {
 }
 
 /**
- * env/check: whether the environment in `folder` can be used. `deep` verifies files and imports packages.
+ * env/check: whether the environment in `folder`, or the interpreter `python`, can be used.
+ *
+ * Without `deep` only the marker and a few files are looked at. `deep` compares every file with what was in the
+ * archive and really imports the packages, which takes seconds.
  */
 export interface EnvCheckParams extends Tokens {
   folder?: string | null;
+  python?: string | null;
   deep?: boolean; // default false
 }
 
 /**
  * env/setup: extract `archive`, verify it, and make it the environment in `folder`.
  *
- * `sha256` (hex) is what the archive must have. `force` replaces an environment that is already there.
+ * Without `archive` the one that came with the application is taken. `sha256` (hex) is what the archive must have.
+ * An environment that is ready and was made from this same archive is left as it is, unless `force` is given; one
+ * made from another archive is replaced.
  */
 export interface EnvSetupParams extends Tokens {
   folder?: string | null;
@@ -199,7 +205,12 @@ export interface EnvSetupParams extends Tokens {
 }
 
 /**
- * The state of an environment. `packages` maps names to versions; `problem` says what is wrong with it.
+ * The state of an environment.
+ *
+ * "missing": nothing is there. "incomplete": it is being set up, its setting up was interrupted, or packages are
+ * lacking. "broken": it is there, but cannot be used. `problem` says why. `packages` maps names to versions,
+ * `sizeBytes` counts its files' contents, `libpythonPath` is where its Python library was loaded from (deep checks
+ * and env/setup, on Linux).
  */
 export interface Environment {
   status: "broken" | "incomplete" | "missing" | "ready";
@@ -208,6 +219,7 @@ export interface Environment {
   pythonVersion: string | null;
   packages: Record<string, string>;
   sizeBytes: number | null;
+  libpythonPath: string | null;
   problem: string | null;
 }
 
@@ -387,19 +399,27 @@ export interface InputConfig {
 }
 
 /**
- * What a job did. `filesSkipped` were done by an earlier run; `realtimeFactor` is sound over wall time.
+ * What a job did so far; with `wait` false that is nothing yet.
  *
- * `failures` holds the first 100; failures.csv in the job folder holds all.
+ * `filesSkipped` were done by an earlier run; `realtimeFactor` is sound over wall time. `failures` holds the
+ * first 100; failures.csv in the job folder holds all.
  */
 export interface JobReport {
   jobId: string;
   jobFolder: string;
+  name: string;
   state: "cancelled" | "completed" | "failed" | "interrupted" | "paused" | "preparing" | "queued" | "running";
+  model: string;
+  createdAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
   filesTotal: number;
   filesDone: number;
   filesFailed: number;
-  filesSkipped: number;
   clips: number;
+  progress: Progress | null;
+  message: string | null;
+  filesSkipped: number;
   audioSeconds: number;
   elapsedSeconds: number;
   realtimeFactor: number | null;

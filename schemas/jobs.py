@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from rpc.call import Progress
 from rpc.methods import Params
 from schemas.base import Wire
 from schemas.config import Config
@@ -54,22 +55,95 @@ class Failure(Wire, frozen=True):
     message: str
 
 
-class JobReport(Wire, frozen=True):
-    """What a job did. `files_skipped` were done by an earlier run; `realtime_factor` is sound over wall time.
+class Job(Wire, frozen=True):
+    """A job as it stands. Times are ISO 8601 in UTC; `progress` is the last that was told, while it is under way.
 
-    `failures` holds the first 100; failures.csv in the job folder holds all.
+    `files_done` counts what this run scored; `message` says why a job failed, paused or was interrupted.
     """
 
     job_id: str
     job_folder: str
+    name: str
     state: JobState
-    files_total: int
-    files_done: int
-    files_failed: int
-    files_skipped: int
-    clips: int
-    audio_seconds: float
-    elapsed_seconds: float
-    realtime_factor: float | None
-    outputs: tuple[OutputFile, ...]
-    failures: tuple[Failure, ...]
+    model: str
+    created_at: str
+    started_at: str | None = None
+    ended_at: str | None = None
+    files_total: int = 0
+    files_done: int = 0
+    files_failed: int = 0
+    clips: int = 0
+    progress: Progress | None = None
+    message: str | None = None
+
+
+class JobReport(Job, frozen=True):
+    """What a job did so far; with `wait` false that is nothing yet.
+
+    `files_skipped` were done by an earlier run; `realtime_factor` is sound over wall time. `failures` holds the
+    first 100; failures.csv in the job folder holds all.
+    """
+
+    files_skipped: int = 0
+    audio_seconds: float = 0.0
+    elapsed_seconds: float = 0.0
+    realtime_factor: float | None = None
+    outputs: tuple[OutputFile, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+
+class ListParams(Params, frozen=True):
+    """jobs/list: the jobs that this computer's state folder knows, the newest first; only those in `state`."""
+
+    state: JobState | None = None
+    limit: Annotated[int, Meta(ge=1, le=10_000)] = 100
+
+
+class JobList(Wire, frozen=True):
+    """Jobs, the newest first."""
+
+    jobs: tuple[Job, ...]
+
+
+class GetParams(Params, frozen=True):
+    """jobs/get: one job."""
+
+    job_id: str
+
+
+class CancelParams(Params, frozen=True):
+    """jobs/cancel: stop a job that waits or runs. What is scored stays, and the job can be resumed."""
+
+    job_id: str
+
+
+class RemoveParams(Params, frozen=True):
+    """jobs/remove: forget a job; with `delete_files` its folder goes too."""
+
+    job_id: str
+    delete_files: bool = False
+
+
+class Removed(Wire, frozen=True):
+    """How much room was made."""
+
+    freed_bytes: int
+
+
+class LogParams(Params, frozen=True):
+    """jobs/log: the last `tail` lines of a job's log."""
+
+    job_id: str
+    tail: Annotated[int, Meta(ge=1, le=100_000)] = 200
+
+
+class JobLog(Wire, frozen=True):
+    """Lines, the oldest first."""
+
+    lines: tuple[str, ...]
+
+
+class JobChanged(Wire, frozen=True):
+    """jobs/changed, a notification: a job has a new state."""
+
+    job: Job

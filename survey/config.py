@@ -191,24 +191,23 @@ def _absolute(path: str, base: Path) -> str:
 
 
 def scoring_part(config: Config) -> dict[str, Any]:
-    """What decides which scores a job writes for a recording, and nothing else.
+    """What decides which scores a job writes for a recording, and nothing else, as plain JSON values.
 
     Left out is what changes only where results go, which recordings are scored, or how fast: a job may be
     resumed on another machine, with another batch size, after recordings were added.
     """
-    return {
-        "model": msgspec.to_builtins(config.model),
+    inference, output = config.inference, config.output
+    part = {
+        "model": config.model,
         "inference": {
-            "clipOverlapSeconds": config.inference.clip_overlap_seconds,
-            "activation": config.inference.activation,
-            "classes": config.inference.classes,
+            "clipOverlapSeconds": inference.clip_overlap_seconds,
+            "activation": inference.activation,
+            "classes": inference.classes,
         },
-        "output": {
-            "layout": config.output.layout,
-            "threshold": config.output.threshold,
-            "topK": config.output.top_k,
-        },
+        "output": {"layout": output.layout, "threshold": output.threshold, "topK": output.top_k},
     }
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(part))
+    return plain
 
 
 def fingerprint(config: Config) -> str:
@@ -218,7 +217,12 @@ def fingerprint(config: Config) -> str:
 
 def differences(before: Config, after: Config) -> tuple[str, ...]:
     """The JSON paths at which two configs ask for different scores."""
-    return tuple(_differing(scoring_part(before), scoring_part(after), "$"))
+    return scoring_differences(scoring_part(before), scoring_part(after))
+
+
+def scoring_differences(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
+    """The same for two that `scoring_part` gave."""
+    return tuple(_differing(before, after, "$"))
 
 
 def _differing(before: Any, after: Any, path: str) -> Iterator[str]:

@@ -1,0 +1,346 @@
+"""All jobs of this process: begun, queued, run one at a time, cancelled, resumed.
+
+What lives here: the life of jobs between a request and the worker. What must not: how a worker scores, which
+requests there are, where an environment lies (an interpreter's path comes in).
+
+A job runs on a thread of the manager's own, which waits for the worker; requests hold a Future.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rpc.call import Progress
+from rpc.cancel import CancelToken
+from rpc.errors import (
+    Busy,
+    ConfigInvalid,
+    InternalError,
+    InvalidParams,
+    JobNotFound,
+    RequestCancelled,
+    RpcError,
+    WorkerCrashed,
+    from_os_error,
+)
+from schemas.config import Config
+from schemas.jobs import Job, JobChanged, JobReport, JobState
+from schemas.models import ModelList
+from schemas.worker import JobOutcome, ModelsParams, RunJobParams
+from sidecar.jobs.active import ActiveJob
+from sidecar.jobs.describe import describe, existing_outputs, known_job, out_of_reach, requeued
+from sidecar.jobs.finished import nothing_left
+from sidecar.jobs.index import JobIndex, KnownJob
+from sidecar.jobs.recovery import settled_record
+from sidecar.jobs.removal import delete_job
+from sidecar.jobs.worker import IDLE_SECONDS, Worker, WorkerKeeper
+from survey.config import normalised, scoring_differences, scoring_part
+from survey.job_folder import JobFolder, JobRecord
+from survey.paths import path_from_wire, path_to_wire
+from survey.preflight import check_ready
+
+Notify = Callable[[str, msgspec.Struct], None]
+
+_END_SECONDS = 0.8
+
+log = logging.getLogger(__name__)
+
+
+class JobManager:
+    """The jobs of one process. Thread-safe."""
+
+    def __init__(
+        self,
+        state_folder: Path,
+        notify: Notify,
+        *,
+        worker_script: Path | None = None,
+        idle_seconds: float = IDLE_SECONDS,
+        max_running: int = 1,
+    ) -> None:
+        self._index = JobIndex(state_folder)
+        self._notify = notify
+        self._workers = WorkerKeeper(worker_script, idle_seconds)
+        self._max_running = max_running
+        self._guard = threading.RLock()
+        self._active: dict[str, ActiveJob] = {}
+        self._queue: deque[ActiveJob] = deque()
+        self._threads: set[threading.Thread] = set()
+        self._closed = False
+
+    @property
+    def running(self) -> int:
+        """How many jobs run."""
+        with self._guard:
+            return len(self._threads)
+
+    @property
+    def queued(self) -> int:
+        """How many jobs wait for another to end."""
+        with self._guard:
+            return len(self._queue)
+
+    def start(self, config: Config, python: Path, token: CancelToken, *, trust: bool = False) -> ActiveJob:
+        """Check that a run can start, make its folder, and queue it.
+
+        Raises
+        ------
+        ConfigInvalid, FileMissing, PermissionRefused, DiskFull
+            Nothing was begun.
+        """
+        config = normalised(config, Path.cwd())
+        recordings = check_ready(config, token)
+        folder = JobFolder.create(config, datetime.now(UTC))
+        lock = folder.lock()
+        try:
+            self._write_queued(folder, folder.read_record(), config, len(recordings))
+            job = ActiveJob(folder, config, lock, python, trust=trust, on_change=self._changed)
+        except BaseException:
+            lock.release()
+            raise
+        job.note(f"{config.name}: {len(recordings)} recordings, {job.job().model}")
+        self._enqueue(job)
+        return job
+
+    def resume(
+        self, job_id: str | None, job_folder: str | None, python: Path, token: CancelToken, *, trust: bool = False
+    ) -> ActiveJob:
+        """Go on with a job. With nothing left to do it has ended when this returns.
+
+        Raises
+        ------
+        JobNotFound
+            There is no such job, or its folder is gone.
+        Busy
+            It is under way, here or in another program.
+        ConfigInvalid
+            Its config.json asks for other scores than those it has.
+        FileMissing, PermissionRefused, DiskFull
+        """
+        folder = self._folder_of(job_id, job_folder)
+        settled_record(folder)
+        lock = folder.lock()
+        try:
+            config, record = folder.read_config(), folder.read_record()
+            if record.scoring is not None:
+                _refuse_other_scores(folder, record.scoring, scoring_part(config))
+            recordings = check_ready(config, token)
+            done = nothing_left(folder, recordings)
+            self._write_queued(folder, requeued(record), config, len(recordings))
+            job = ActiveJob(folder, config, lock, python, trust=trust, on_change=self._changed)
+        except BaseException:
+            lock.release()
+            raise
+        if done:
+            self._answer_at_once(job, recordings)
+        else:
+            self._enqueue(job)
+        return job
+
+    def _write_queued(self, folder: JobFolder, record: JobRecord, config: Config, recordings: int) -> None:
+        record = msgspec.structs.replace(record, files_total=recordings, scoring=scoring_part(config))
+        folder.write_record(record)
+        self._index.add(known_job(folder, record, config))
+
+    def cancel(self, job_id: str) -> Job:
+        """Stop a job: at once where it waits, within seconds where it runs; one that has ended stays as it is.
+
+        Raises
+        ------
+        JobNotFound
+        """
+        with self._guard:
+            job = self._active.get(job_id)
+            waiting = job is not None and job in self._queue
+            if job is not None and waiting:
+                self._queue.remove(job)
+        if job is None:
+            return self.get(job_id)
+        job.token.cancel()
+        if waiting:
+            self._end(job, RequestCancelled("The job was cancelled."))
+        return job.job()
+
+    def get(self, job_id: str) -> Job:
+        """A job, whichever sidecar ran it. Raises JobNotFound."""
+        with self._guard:
+            active = self._active.get(job_id)
+        if active is not None:
+            return active.job()
+        known = self._index.get(job_id)
+        if known is None:
+            raise JobNotFound(f"There is no job {job_id!r}.", hint="Open its folder instead.")
+        return _described(known)
+
+    def list(self, state: JobState | None, limit: int) -> tuple[Job, ...]:
+        """The known jobs, the newest first."""
+        found: list[Job] = []
+        for known in self._index.all():
+            job = self.get(known.job_id)
+            if state is None or job.state == state:
+                found.append(job)
+            if len(found) == limit:
+                break
+        return tuple(found)
+
+    def remove(self, job_id: str, *, delete_files: bool) -> int:
+        """Forget a job that is not under way, and delete its folder if asked; how many bytes that freed.
+
+        Raises
+        ------
+        JobNotFound, Busy, PermissionRefused
+        """
+        with self._guard:
+            if job_id in self._active:
+                raise Busy(f"The job {job_id} is under way.", hint="Cancel it first.")
+        known = self._index.get(job_id)
+        if known is None:
+            raise JobNotFound(f"There is no job {job_id!r}.")
+        freed = delete_job(path_from_wire(known.job_folder)) if delete_files else 0
+        self._index.remove(job_id)
+        return freed
+
+    def log_of(self, job_id: str, tail: int) -> tuple[str, ...]:
+        """The last lines of a job's log. Raises JobNotFound."""
+        path = JobFolder(path_from_wire(self.get(job_id).job_folder)).log_path
+        try:
+            with path.open(encoding="utf-8", errors="replace") as file:
+                return tuple(line.rstrip("\n") for line in deque(file, maxlen=tail))
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise from_os_error(error, path, "read") from error
+
+    def models(self, python: Path, token: CancelToken) -> Future[ModelList]:
+        """Every model and whether it can run there, asked of a worker, which stays warm."""
+        return self._workers.ask(python, "worker/models", ModelsParams(), ModelList, token)
+
+    def is_warm(self, python: Path) -> bool:
+        """Whether a worker for this interpreter runs already."""
+        return self._workers.is_warm(python)
+
+    def close(self) -> None:
+        """End workers; jobs under way become interrupted, and can be resumed."""
+        with self._guard:
+            self._closed = True
+            jobs, threads = list(self._active.values()), list(self._threads)
+            waiting = list(self._queue)
+            self._queue.clear()
+        for job in jobs:
+            job.closing = job.closing or not job.token.cancelled
+            job.token.cancel()
+        for job in waiting:
+            self._end(job, RequestCancelled("The program ended."))
+        self._workers.close()
+        for thread in threads:
+            thread.join(_END_SECONDS)
+
+    # The queue
+
+    def _enqueue(self, job: ActiveJob) -> None:
+        with self._guard:
+            if self._closed:
+                job.closing = True
+            self._active[job.job_id] = job
+            self._queue.append(job)
+        self._changed(job.job())
+        self._start_next()
+
+    def _start_next(self) -> None:
+        with self._guard:
+            if self._closed or not self._queue or len(self._threads) >= self._max_running:
+                return
+            job = self._queue.popleft()
+            thread = threading.Thread(target=self._run, args=(job,), name=f"job {job.job_id}", daemon=True)
+            self._threads.add(thread)
+        thread.start()
+
+    def _run(self, job: ActiveJob) -> None:
+        """The whole of a job's work, on a thread of its own."""
+        try:
+            self._work(job)
+        except RpcError as error:
+            self._end(job, error)
+        except Exception as error:
+            log.exception("job %s", job.job_id)
+            self._end(job, InternalError(f"The job failed because of a fault in this program: {error}"))
+        finally:
+            with self._guard:
+                self._active.pop(job.job_id, None)
+                self._threads.discard(threading.current_thread())
+            self._start_next()
+
+    def _work(self, job: ActiveJob) -> None:
+        job.token.raise_if_cancelled()
+        job.begin()
+        if not self._workers.is_warm(job.python):
+            job.tell(Progress(message="starting the ML environment"))
+        with self._workers.worker(job.python) as worker:
+            outcome = self._score(job, worker)
+        with self._guard:
+            self._active.pop(job.job_id, None)
+        job.complete(outcome)
+
+    def _score(self, job: ActiveJob, worker: Worker) -> JobOutcome:
+        params = RunJobParams(job_folder=path_to_wire(job.folder.path), trust=job.trust)
+        running = worker.call("worker/run", params, JobOutcome, token=job.token, on_progress=job.tell)
+        try:
+            return running.result()
+        except WorkerCrashed as crash:
+            explained = worker.explain(crash)
+            for line in worker.last_words():
+                job.note(f"worker: {line}")
+            raise explained from crash
+
+    def _end(self, job: ActiveJob, error: RpcError) -> None:
+        with self._guard:
+            self._active.pop(job.job_id, None)
+        job.stop(error)
+
+    def _answer_at_once(self, job: ActiveJob, recordings: Sequence[Path]) -> None:
+        outputs = existing_outputs(job.folder, job.config)
+
+        def answer(report: JobReport) -> JobReport:
+            return msgspec.structs.replace(report, files_skipped=len(recordings), outputs=outputs)
+
+        job.begin()
+        job.skip(answer)
+
+    # Finding jobs
+
+    def _folder_of(self, job_id: str | None, job_folder: str | None) -> JobFolder:
+        if (job_id is None) == (job_folder is None):
+            raise InvalidParams("$: give either `jobId` or `jobFolder`.")
+        if job_folder is not None:
+            return JobFolder.open(path_from_wire(job_folder, "$.jobFolder"))
+        return JobFolder.open(path_from_wire(self.get(str(job_id)).job_folder))
+
+    def _changed(self, job: Job) -> None:
+        self._notify("jobs/changed", JobChanged(job=job))
+
+
+def _described(known: KnownJob) -> Job:
+    try:
+        return describe(known, settled_record(JobFolder(path_from_wire(known.job_folder))))
+    except RpcError as error:
+        return out_of_reach(known, error.message)
+
+
+def _refuse_other_scores(folder: JobFolder, before: dict[str, Any], after: dict[str, Any]) -> None:
+    places = scoring_differences(before, after)
+    if places:
+        raise ConfigInvalid(
+            f"The config of this job has changed since it began ({', '.join(places)}), "
+            "so new scores could not be compared with those that it has.",
+            path=folder.config_path,
+            hint="Change it back, or start a new job.",
+        )

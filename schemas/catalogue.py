@@ -36,10 +36,15 @@ METHODS: tuple[Method, ...] = (
     Method("env/setup", "schemas.env", "SetupParams", "Environment", (errors.ArchiveInvalid, *_FILE, errors.DiskFull)),
     Method("models/list", "schemas.models", "ListParams", "ModelList", (errors.EnvironmentNotReady,)),
     Method("inference/run", "schemas.jobs", "RunParams", "JobReport", _RUN),
-    Method("jobs/resume", "schemas.jobs", "ResumeParams", "JobReport", (errors.JobNotFound, *_RUN)),
+    Method("jobs/resume", "schemas.jobs", "ResumeParams", "JobReport", (errors.JobNotFound, errors.Busy, *_RUN)),
+    Method("jobs/list", "schemas.jobs", "ListParams", "JobList"),
+    Method("jobs/get", "schemas.jobs", "GetParams", "Job", (errors.JobNotFound,)),
+    Method("jobs/cancel", "schemas.jobs", "CancelParams", "Job", (errors.JobNotFound,)),
+    Method("jobs/log", "schemas.jobs", "LogParams", "JobLog", (errors.JobNotFound, *_FILE)),
+    Method("jobs/remove", "schemas.jobs", "RemoveParams", "Removed", (errors.JobNotFound, errors.Busy, *_WRITE)),
     Method("scores/load", "schemas.scores", "LoadParams", "ScoreTable", (errors.FormatUnknown, *_FILE)),
-    Method("scores/close", "schemas.scores", "CloseParams", "None", (errors.ScoresNotFound,)),
     Method("detections/sample", "schemas.detections", "SampleParams", "Sample", (errors.ScoresNotFound,)),
+    Method("scores/close", "schemas.scores", "CloseParams", "None", (errors.ScoresNotFound,)),
 )
 
 WORKER_METHODS: tuple[Method, ...] = (

@@ -104,7 +104,9 @@ class ActiveJob:
             listener(last)
 
     def tell(self, progress: Progress) -> None:
-        """Pass progress on. The first clip that is scored makes the job a running one."""
+        """Pass progress on. What tells how many clips there are makes the job a running one."""
+        if progress.kind == "end":
+            return  # the worker's last word on its own request, not on the job
         if self.state == "preparing" and progress.total:
             self.move("running")
         with self._guard:
@@ -174,6 +176,7 @@ class ActiveJob:
             log.warning("cannot write %s", self.folder.log_path)
 
     def _end_in(self, state: JobState, message: str | None, code: int | None = None) -> None:
+        self._progress = None
         try:
             self.move(state, ended_at=now_text(), message=message, code=code)
         except RpcError:

@@ -399,6 +399,42 @@ export interface InputConfig {
 }
 
 /**
+ * A job as it stands. Times are ISO 8601 in UTC; `progress` is the last that was told, while it is under way.
+ *
+ * `filesDone` counts what this run scored; `message` says why a job failed, paused or was interrupted.
+ */
+export interface Job {
+  jobId: string;
+  jobFolder: string;
+  name: string;
+  state: "cancelled" | "completed" | "failed" | "interrupted" | "paused" | "preparing" | "queued" | "running";
+  model: string;
+  createdAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+  filesTotal: number;
+  filesDone: number;
+  filesFailed: number;
+  clips: number;
+  progress: Progress | null;
+  message: string | null;
+}
+
+/**
+ * Jobs, the newest first.
+ */
+export interface JobList {
+  jobs: ReadonlyArray<Job>;
+}
+
+/**
+ * Lines, the oldest first.
+ */
+export interface JobLog {
+  lines: ReadonlyArray<string>;
+}
+
+/**
  * What a job did so far; with `wait` false that is nothing yet.
  *
  * `filesSkipped` were done by an earlier run; `realtimeFactor` is sound over wall time. `failures` holds the
@@ -428,11 +464,49 @@ export interface JobReport {
 }
 
 /**
+ * jobs/cancel: stop a job that waits or runs. What is scored stays, and the job can be resumed.
+ */
+export interface JobsCancelParams extends Tokens {
+  jobId: string;
+}
+
+/**
+ * jobs/get: one job.
+ */
+export interface JobsGetParams extends Tokens {
+  jobId: string;
+}
+
+/**
  * How many jobs are under way.
  */
 export interface JobsHealth {
   running: number;
   queued: number;
+}
+
+/**
+ * jobs/list: the jobs that this computer's state folder knows, the newest first; only those in `state`.
+ */
+export interface JobsListParams extends Tokens {
+  state?: "cancelled" | "completed" | "failed" | "interrupted" | "paused" | "preparing" | "queued" | "running" | null;
+  limit?: number; // default 100
+}
+
+/**
+ * jobs/log: the last `tail` lines of a job's log.
+ */
+export interface JobsLogParams extends Tokens {
+  jobId: string;
+  tail?: number; // default 200
+}
+
+/**
+ * jobs/remove: forget a job; with `deleteFiles` its folder goes too.
+ */
+export interface JobsRemoveParams extends Tokens {
+  jobId: string;
+  deleteFiles?: boolean; // default false
 }
 
 /**
@@ -567,6 +641,13 @@ export interface RecordingInfo {
   gainDb: number | null;
   temperatureC: number | null;
   comment: string | null;
+}
+
+/**
+ * How much room was made.
+ */
+export interface Removed {
+  freedBytes: number;
 }
 
 /**
@@ -758,9 +839,14 @@ export const EnvSetup = new RequestType<EnvSetupParams, Environment, ErrorData>(
 export const ModelsList = new RequestType<ModelsListParams, ModelList, ErrorData>("models/list");
 export const InferenceRun = new RequestType<InferenceRunParams, JobReport, ErrorData>("inference/run");
 export const JobsResume = new RequestType<JobsResumeParams, JobReport, ErrorData>("jobs/resume");
+export const JobsList = new RequestType<JobsListParams, JobList, ErrorData>("jobs/list");
+export const JobsGet = new RequestType<JobsGetParams, Job, ErrorData>("jobs/get");
+export const JobsCancel = new RequestType<JobsCancelParams, Job, ErrorData>("jobs/cancel");
+export const JobsLog = new RequestType<JobsLogParams, JobLog, ErrorData>("jobs/log");
+export const JobsRemove = new RequestType<JobsRemoveParams, Removed, ErrorData>("jobs/remove");
 export const ScoresLoad = new RequestType<ScoresLoadParams, ScoreTable, ErrorData>("scores/load");
-export const ScoresClose = new RequestType<ScoresCloseParams, null, ErrorData>("scores/close");
 export const DetectionsSample = new RequestType<DetectionsSampleParams, Sample, ErrorData>("detections/sample");
+export const ScoresClose = new RequestType<ScoresCloseParams, null, ErrorData>("scores/close");
 
 /** Every method's params and result, by the method's name. */
 export interface Methods {
@@ -777,9 +863,14 @@ export interface Methods {
   "models/list": { params: ModelsListParams; result: ModelList };
   "inference/run": { params: InferenceRunParams; result: JobReport };
   "jobs/resume": { params: JobsResumeParams; result: JobReport };
+  "jobs/list": { params: JobsListParams; result: JobList };
+  "jobs/get": { params: JobsGetParams; result: Job };
+  "jobs/cancel": { params: JobsCancelParams; result: Job };
+  "jobs/log": { params: JobsLogParams; result: JobLog };
+  "jobs/remove": { params: JobsRemoveParams; result: Removed };
   "scores/load": { params: ScoresLoadParams; result: ScoreTable };
-  "scores/close": { params: ScoresCloseParams; result: null };
   "detections/sample": { params: DetectionsSampleParams; result: Sample };
+  "scores/close": { params: ScoresCloseParams; result: null };
 }
 
 export type MethodName = keyof Methods;

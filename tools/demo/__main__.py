@@ -32,6 +32,7 @@ from schemas.jobs import JobReport, RunParams
 from schemas.scores import LoadParams, ScoreTable
 from tools.demo.chorus import CALLS, PulsedCall, write_chorus
 from tools.demo.client import Refused, SidecarClient
+from tools.demo.sheet import Card, write_sheet
 from tools.demo.terminal import Bar, say, table
 from tools.paths import DEMO_OUTPUT, DEV_STATE, ROOT
 
@@ -148,9 +149,14 @@ class Demo:
         folder = DEMO_OUTPUT / "spectrograms"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        cards = []
         for number, one in enumerate(ranked, 1):
-            (folder / picture_name(number, one)).write_bytes(self.spectrogram(one.detection))
-        say(f"6. Spectrograms of the top {len(ranked)} in {shown(folder)}")
+            picture = folder / picture_name(number, one)
+            picture.write_bytes(self.spectrogram(one.detection))
+            cards.append(Card(picture, f"{number}. {one.class_name}  {one.detection.score:.3g}", where(one.detection)))
+        sheet = DEMO_OUTPUT / "detections.png"
+        write_sheet(cards, sheet)
+        say(f"6. Spectrograms of the top {len(ranked)} in {shown(folder)}, all in {shown(sheet)}")
 
     def spectrogram(self, detection: Detection) -> bytes:
         """The PNG of a detection's clip."""
@@ -227,6 +233,12 @@ def found_where_put(ranked: list[Ranked]) -> bool:
         return True
     say("The calls that were put into the chorus are NOT the highest scores.")
     return False
+
+
+def where(detection: Detection) -> str:
+    """The recording and the time in it."""
+    name = Path(detection.path).name
+    return f"{name}  {detection.start_seconds:.1f} - {detection.end_seconds:.1f} s  {known_call(detection)}".rstrip()
 
 
 def picture_name(number: int, one: Ranked) -> str:

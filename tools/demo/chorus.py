@@ -31,13 +31,20 @@ CALLS = (PulsedCall(10.3, 4.5), PulsedCall(25.2, 4.6), PulsedCall(45.1, 4.4))
 def write_chorus(
     path: Path, calls: tuple[PulsedCall, ...] = CALLS, *, seconds: float = 60.0, sample_rate: int = 32000, seed: int = 7
 ) -> None:
-    """Write a 16-bit mono WAV of brown-ish noise with `calls` in it; the same `seed` gives the same samples."""
-    rng = np.random.default_rng(seed)
-    frames = round(seconds * sample_rate)
-    sound = 0.01 * rng.standard_normal(frames)
+    """Write a 16-bit mono WAV of pink noise with `calls` in it; the same `seed` gives the same samples."""
+    sound = 0.015 * _pink_noise(round(seconds * sample_rate), np.random.default_rng(seed))
     for call in calls:
         _add(sound, call, sample_rate)
     soundfile.write(path, sound, sample_rate, subtype="PCM_16")
+
+
+def _pink_noise(frames: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Noise whose power falls with frequency as the background of a field recording does; its RMS is 1."""
+    spectrum = np.fft.rfft(rng.standard_normal(frames))
+    spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 100))
+    noise: npt.NDArray[np.float64] = np.fft.irfft(spectrum, frames)
+    noise /= np.sqrt(np.mean(noise**2))
+    return noise
 
 
 def _add(sound: npt.NDArray[np.float64], call: PulsedCall, sample_rate: int) -> None:
@@ -45,4 +52,5 @@ def _add(sound: npt.NDArray[np.float64], call: PulsedCall, sample_rate: int) -> 
     time = np.arange(round(call.duration_seconds * sample_rate)) / sample_rate
     pulses = np.clip(np.sin(2 * np.pi * call.pulse_rate_hz * time), 0, None) ** 2
     fade = np.minimum(1, np.minimum(time, time[::-1]) / 0.2)
-    sound[start : start + len(time)] += 0.08 * fade * pulses * np.sin(2 * np.pi * call.carrier_hz * time)
+    phase = 2 * np.pi * call.carrier_hz * time + 3 * np.sin(2 * np.pi * 0.8 * time)
+    sound[start : start + len(time)] += 0.08 * fade * pulses * (np.sin(phase) + 0.1 * np.sin(2 * phase))

@@ -3,26 +3,34 @@
 What lives here: reading a stretch of an open recording as OpenSoundscape's `Audio.from_file` would give it, without
 opening the file anew for each clip. What must not: clip times (clips.py), preprocessing (the models').
 
-NOTE: OpenSoundscape reads through librosa: samples as float64, the mean over the channels, the resampling of each
-clip by itself (soxr_hq unless the model says otherwise), then float32. It cuts times to samples by truncation,
-`int(seconds * sample_rate)`, of the start and of the length separately. All of it is repeated here, so that scores
-are equal.
+NOTE: OpenSoundscape reads through librosa: samples as float64, then the mean over the channels. It cuts times to
+samples by truncation, `int(seconds * sample_rate)`, of the start and of the length separately. Both are repeated
+here, so that scores are equal.
+
+NOTE: after a seek into an MP3 its decoder lacks what earlier frames lend to later ones, and the first frames (up to
+60 ms) come out wrong, depending on what was read before. OpenSoundscape opens the file and seeks for each clip, so
+the models' authors saw their scores with that flaw; in lossy formats a stretch is read in the same way. Only
+`read_mono`, by which RIBBIT reads as if from the start, is exact in every format.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
+from rpc.errors import DecodeFailed
 from survey.recordings import Recording, open_recording
 
 Mono = NDArray[np.float64]
 _PATIENCE_SECONDS = 1.0
+_LOSSY = {"MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "VORBIS", "OPUS"}
 
 
 class Sound:
@@ -34,6 +42,7 @@ class Sound:
         self.path: Path = recording.path
         self.sample_rate = recording.sample_rate
         self.frames = recording.frames
+        self._reopened = _must_be_reopened(recording)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -56,9 +65,21 @@ class Sound:
         return mono
 
     def read_stretch(self, start_seconds: float, duration_seconds: float) -> Mono:
-        """As `read_mono`, by times in seconds."""
+        """As `read_mono`, by times in seconds, and as OpenSoundscape reads a clip."""
         start_frame = int(start_seconds * self.sample_rate)
-        return self.read_mono(start_frame, int(duration_seconds * self.sample_rate))
+        frame_count = int(duration_seconds * self.sample_rate)
+        if not self._reopened:
+            return self.read_mono(start_frame, frame_count)
+        try:
+            with soundfile.SoundFile(_native_name(self.path)) as sound:
+                if start_frame:
+                    sound.seek(start_frame)
+                samples = sound.read(frame_count, dtype="float64", always_2d=True)
+        except (soundfile.SoundFileError, OSError) as error:
+            message = f"{self.path} is damaged or cut off: nothing can be read from {start_seconds:g} s on ({error})."
+            raise DecodeFailed(message, path=self.path) from error
+        mono: Mono = np.mean(samples.T, axis=0)
+        return mono
 
     def close(self) -> None:
         """Give the file back. Idempotent. A file that hangs in a read is left behind."""
@@ -73,3 +94,21 @@ class Sound:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.close()
+
+
+def _must_be_reopened(recording: Recording) -> bool:
+    """Whether what a seek gives depends on what was read before.
+
+    Not where the length is announced wrongly: there OpenSoundscape's clips are not the recording's anyway.
+    """
+    if recording.subtype not in _LOSSY:
+        return False
+    try:
+        return bool(soundfile.info(_native_name(recording.path)).frames == recording.frames)
+    except (soundfile.SoundFileError, OSError):
+        return False
+
+
+def _native_name(path: Path) -> str | bytes:
+    # soundfile encodes text strictly; names that are not UTF-8 only survive as bytes.
+    return str(path) if os.name == "nt" else os.fsencode(path)

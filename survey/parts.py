@@ -161,9 +161,12 @@ def read_parts(folder: Path) -> tuple[Part, ...]:
     A part that cannot be read is renamed to `*.damaged`: its clips then count as not scored.
     """
     atomic.sweep_aside(folder)
+    paths = sorted(folder.glob("part-*.parquet"))
+    if not paths:
+        return ()
     parts = []
     with database() as connection:
-        for path in sorted(folder.glob("part-*.parquet")):
+        for path in paths:
             header = _read_header(connection, path)
             if header is None:
                 path.replace(path.with_name(f"{path.name}.damaged"))

@@ -14,6 +14,7 @@ from survey.parts import (
     Basis,
     ClipRange,
     Keep,
+    Part,
     PartWriter,
     ScoredClips,
     drop_recordings,
@@ -47,6 +48,12 @@ def clips(file="/a.wav", first=0, scores=((1.0, 2.0),), total=None, mtime=1, unr
     return ScoredClips(held, starts, starts + 5.0, values)
 
 
+def closed(writer: PartWriter) -> Part:
+    part = writer.close_part()
+    assert part is not None
+    return part
+
+
 def rows_of(part):
     return duckdb.sql(f"SELECT * FROM read_parquet('{part.path}')").fetchall()
 
@@ -58,7 +65,7 @@ def test_a_dense_part_reads_back_as_it_was_added(tmp_path):
     writer.add(clips("/b.wav", first=3, scores=((0.25, 4.0),), total=9))
 
     # Act
-    part = writer.close_part()
+    part = closed(writer)
     (read,) = read_parts(tmp_path)
 
     # Assert
@@ -80,7 +87,7 @@ def test_classes_that_differ_only_in_case_keep_their_columns(tmp_path):
     writer = PartWriter(tmp_path, basis(("Toad", "toad", "TOAD")), ALL)
     writer.add(clips(scores=((1.0, 2.0, 3.0),)))
 
-    part = writer.close_part()
+    part = closed(writer)
 
     assert rows_of(part)[0][3:] == (1.0, 2.0, 3.0)
     assert part.header.basis.classes == ("Toad", "toad", "TOAD")
@@ -91,7 +98,7 @@ def test_neighbouring_ranges_of_a_recording_are_one(tmp_path):
     for first in range(3):
         writer.add(clips(first=first, total=3))
 
-    part = writer.close_part()
+    part = closed(writer)
 
     (held,) = part.header.ranges
     assert (held.first, held.count, held.start_seconds, held.end_seconds, held.audio_seconds) == (0, 3, 0, 15, 15)
@@ -112,10 +119,10 @@ def test_the_sparse_layout_keeps_what_reaches_the_threshold_or_is_among_the_high
     # Act
     writer = PartWriter(tmp_path_factory.mktemp("parts"), basis(names, "sparse"), Keep(threshold, top_k))
     writer.add(clips(scores=scores))
-    kept = {(int(row[1] // 5), row[3]): row[4] for row in rows_of(writer.close_part())}
+    kept = {(int(row[1] // 5), row[3]): row[4] for row in rows_of(closed(writer))}
 
     # Assert
-    expected = {}
+    expected: dict[tuple[int, str], float] = {}
     for clip, row in enumerate(scores):
         ranked = sorted((index for index in range(shape[1]) if not np.isnan(row[index])), key=lambda i: (-row[i], i))
         best = set(ranked[: top_k or 0])
@@ -128,7 +135,7 @@ def test_parts_are_numbered_on_after_a_restart(tmp_path):
     for _ in range(2):
         writer = PartWriter(tmp_path, basis(), ALL)
         writer.add(clips())
-        writer.close_part()
+        closed(writer)
 
     assert [part.path.name for part in read_parts(tmp_path)] == ["part-000001.parquet", "part-000002.parquet"]
 
@@ -137,7 +144,7 @@ def test_what_a_crash_left_aside_is_swept_and_a_damaged_part_put_aside(tmp_path)
     # Arrange
     writer = PartWriter(tmp_path, basis(), ALL)
     writer.add(clips())
-    whole = writer.close_part()
+    whole = closed(writer)
     leftover = tmp_path / ".part-000002.parquet.0badcafe.partial"
     leftover.write_bytes(b"half")
     (tmp_path / "part-000002.parquet").write_bytes(whole.path.read_bytes()[:-20])
@@ -151,7 +158,7 @@ def test_what_a_crash_left_aside_is_swept_and_a_damaged_part_put_aside(tmp_path)
     assert (tmp_path / "part-000002.parquet.damaged").exists()
     writer = PartWriter(tmp_path, basis(), ALL)
     writer.add(clips())
-    assert writer.close_part().path.name == "part-000003.parquet"
+    assert closed(writer).path.name == "part-000003.parquet"
 
 
 def test_recordings_can_be_dropped_from_a_part(tmp_path):
@@ -159,11 +166,12 @@ def test_recordings_can_be_dropped_from_a_part(tmp_path):
     writer = PartWriter(tmp_path, basis(), ALL)
     writer.add(clips("/a.wav"))
     writer.add(clips("/b's.wav"))
-    part = writer.close_part()
+    part = closed(writer)
 
     # Act
     untouched = drop_recordings(part, {"/c.wav"})
     left = drop_recordings(part, {"/b's.wav"})
+    assert left is not None
 
     # Assert
     assert untouched is part
@@ -183,9 +191,9 @@ def test_a_part_that_cannot_be_written_loses_nothing(tmp_path):
 
     # Act
     with pytest.raises(RequestFailed):
-        writer.close_part()
+        closed(writer)
     folder.mkdir()
-    part = writer.close_part()
+    part = closed(writer)
 
     # Assert
     assert len(rows_of(part)) == 1
@@ -196,7 +204,7 @@ def test_a_refused_write_says_so(tmp_path):
     writer.add(clips())
 
     with refusing(tmp_path), pytest.raises(PermissionRefused, match=r"part-000001\.parquet"):
-        writer.close_part()
+        closed(writer)
 
 
 def test_a_full_disk_says_so_and_the_part_can_be_closed_later(tmp_path):
@@ -208,9 +216,9 @@ def test_a_full_disk_says_so_and_the_part_can_be_closed_later(tmp_path):
 
         # Act
         with pytest.raises(DiskFull, match=r"part-000001\.parquet"):
-            writer.close_part()
+            closed(writer)
         ballast.unlink()
-        part = writer.close_part()
+        part = closed(writer)
 
         # Assert
         assert len(rows_of(part)) == 2000
@@ -222,7 +230,7 @@ def test_ranges_and_gaps(tmp_path):
     writer = PartWriter(tmp_path, basis(), ALL)
     for first in (6, 2):
         writer.add(clips(first=first, scores=((0.0, 0.0),) * 2, total=10))
-        writer.close_part()
+        closed(writer)
 
     # Act
     held = scored_ranges(read_parts(tmp_path))["/a.wav"]

@@ -124,8 +124,7 @@ class Demo:
             trust=self.options.trust,
         )
         report = self.sidecar.call("inference/run", params, JobReport, Bar("scoring"))
-        speed = "" if report.realtime_factor is None else f", {report.realtime_factor:.0f} x real time"
-        say(f"   {report.clips} clips of {report.files_done} recordings in {report.elapsed_seconds:.1f} s{speed}")
+        say(f"   {report.clips} clips of {report.files_done} recordings in {report.elapsed_seconds:.1f} s, loading included")
         for failure in report.failures:
             say(f"   not scored: {shown(failure.path)}: {failure.message}")
         return report

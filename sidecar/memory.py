@@ -12,9 +12,10 @@ def resident_bytes() -> int:
         # NOTE: read directly because psutil takes longer to import than a first reply may take.
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
         return pages * _page_size()
-    import psutil
+    else:  # noqa: RET505 - the branch that mypy leaves out on Linux
+        import psutil
 
-    return int(psutil.Process().memory_info().rss)
+        return int(psutil.Process().memory_info().rss)
 
 
 def _page_size() -> int:

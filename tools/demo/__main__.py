@@ -124,7 +124,8 @@ class Demo:
             trust=self.options.trust,
         )
         report = self.sidecar.call("inference/run", params, JobReport, Bar("scoring"))
-        say(f"   {report.clips} clips of {report.files_done} recordings in {report.elapsed_seconds:.1f} s, loading included")
+        seconds = f"{report.elapsed_seconds:.1f} s, loading included"
+        say(f"   {report.clips} clips of {report.files_done} recordings in {seconds}")
         for failure in report.failures:
             say(f"   not scored: {shown(failure.path)}: {failure.message}")
         return report

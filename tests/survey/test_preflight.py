@@ -1,0 +1,134 @@
+"""survey.preflight: whether a run can start, told before anything is begun."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from rpc.cancel import CancelToken
+from rpc.errors import FileMissing
+from schemas.config import Validation
+from survey.preflight import validate_document, validate_file, validate_files
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def survey(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    soundfile.write(tmp_path / "in" / "a.wav", np.zeros(100, np.float32), 8000)
+    return tmp_path
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    model = {"source": "zoo", "name": "BirdNET"}
+    return {"model": model, "input": {"folders": ["in"]}, "output": {"folder": "out"}} | changes
+
+
+def validate(survey: Path, files: tuple[Path, ...] = (), **changes: Any) -> Validation:
+    return validate_document(document(**changes), survey, files, CancelToken())
+
+
+def test_a_run_that_can_start(survey: Path) -> None:
+    answer = validate(survey)
+
+    assert answer.valid
+    assert (answer.errors, answer.warnings) == ((), ())
+    assert answer.files is not None
+    assert answer.files.valid == (str(survey / "in" / "a.wav"),)
+
+
+PROBLEMS = [
+    ({"inference": {"batchSiz": 1}}, "$.inference.batchSiz", "batchSize"),
+    ({"input": {"folders": ["gone"]}}, "$.input.folders[0]", "gone"),
+    ({"input": {}}, "$.input", "names no recordings"),
+    ({"input": {"folders": ["."], "files": []}, "output": {"folder": "in/a.wav/x"}}, "$.output.folder", "is a file"),
+    ({"model": {"source": "checkpoint", "path": "none.pt"}}, "$.model.path", "none.pt"),
+    ({"model": {"source": "checkpoint", "path": "in"}}, "$.model.path", "is a folder"),
+]
+
+
+@pytest.mark.parametrize(("changes", "place", "words"), PROBLEMS)
+def test_what_stands_in_the_way_is_told_with_its_place(
+    survey: Path, changes: dict[str, Any], place: str, words: str
+) -> None:
+    answer = validate(survey, **changes)
+
+    assert not answer.valid
+    assert [error.path for error in answer.errors] == [place]
+    assert words in answer.errors[0].message
+
+
+def test_several_problems_come_at_once(survey: Path) -> None:
+    model, chosen = {"source": "checkpoint", "path": "none.pt"}, {"folders": ["gone", "in"]}
+
+    answer = validate(survey, model=model, input=chosen)
+
+    assert [error.path for error in answer.errors] == ["$.model.path", "$.input.folders[0]"]
+
+
+def test_recordings_that_cannot_be_scored_are_a_warning(survey: Path) -> None:
+    (survey / "in" / "b.wav").write_bytes(b"RIFF")
+
+    answer = validate(survey, (survey / "none.wav",))
+
+    assert answer.valid
+    assert answer.warnings == ("2 of 3 recordings cannot be scored.",)
+    assert answer.files is not None
+    assert (answer.files.unreadable, answer.files.missing) == (
+        (str(survey / "in" / "b.wav"),), (str(survey / "none.wav"),),
+    )  # fmt: skip
+
+
+def test_a_run_of_which_nothing_can_be_scored_cannot_start(survey: Path) -> None:
+    assert not validate(survey, input={"files": ["none.wav"]}).valid
+    assert not validate_files([survey / "none.wav"], CancelToken()).valid
+    assert validate_files([survey / "in" / "a.wav"], CancelToken()).valid
+
+
+def test_an_older_form_is_validated_with_its_warnings(survey: Path) -> None:
+    old = {"model": "BirdNET", "files": ["in/a.wav"], "output_file": "out/x.csv", "colour": "red"}
+
+    answer = validate_document(old, survey, (), CancelToken())
+
+    assert answer.valid
+    assert any("colour" in warning for warning in answer.warnings)
+
+
+def test_a_file_that_is_no_config_is_an_answer_and_one_that_is_not_there_an_error(survey: Path) -> None:
+    (survey / "bad.json").write_text("{nope")
+    (survey / "good.json").write_text(json.dumps(document()))
+
+    assert validate_file(survey / "bad.json", (), CancelToken()).errors[0].path == "$"
+    assert validate_file(survey / "good.json", (), CancelToken()).valid
+    with pytest.raises(FileMissing):
+        validate_file(survey / "none.json", (), CancelToken())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs setpriv")
+def test_a_folder_that_may_not_be_written_is_told(survey: Path) -> None:
+    if os.geteuid() == 0 and not Path("/usr/bin/setpriv").exists():
+        pytest.skip("root may write everywhere, and there is no setpriv")
+    (survey / "out").mkdir(mode=0o555)
+    code = (
+        "import sys, json; sys.path.insert(0, sys.argv[1]); from pathlib import Path; "
+        "from rpc.cancel import CancelToken; from survey.preflight import validate_document; "
+        "answer = validate_document(json.loads(sys.argv[2]), Path(sys.argv[3]), (), CancelToken()); "
+        "print([error.path for error in answer.errors])"
+    )
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+
+    done = subprocess.run(
+        [*drop, sys.executable, "-c", code, str(ROOT), json.dumps(document()), str(survey)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert done.stdout.strip() == "['$.output.folder']"

@@ -15,7 +15,7 @@ import soundfile
 
 from rpc.cancel import CancelToken
 from schemas.config import Config, InputConfig, OutputConfig, ZooModel
-from schemas.jobs import JobChanged
+from schemas.jobs import JobChanged, JobState
 from sidecar.jobs.active import ActiveJob
 from sidecar.jobs.manager import JobManager
 
@@ -28,7 +28,7 @@ class Changes:
     """The jobs/changed notifications, as they come."""
 
     def __init__(self) -> None:
-        self.states: list[tuple[str, str]] = []
+        self.states: list[tuple[str, JobState]] = []
         self._arrived = threading.Condition()
 
     def __call__(self, method: str, params: msgspec.Struct) -> None:
@@ -38,12 +38,12 @@ class Changes:
             self.states.append((params.job.job_id, params.job.state))
             self._arrived.notify_all()
 
-    def wait_for(self, job_id: str, state: str) -> None:
+    def wait_for(self, job_id: str, state: JobState) -> None:
         with self._arrived:
             came = self._arrived.wait_for(lambda: (job_id, state) in self.states, PATIENCE_SECONDS)
         assert came, f"{job_id} never was {state}: {self.states}"
 
-    def of(self, job_id: str) -> list[str]:
+    def of(self, job_id: str) -> list[JobState]:
         return [state for known, state in self.states if known == job_id]
 
 

@@ -254,8 +254,7 @@ class Peer:
         """Its handler tells how far it is."""
         if incoming.stage is not Stage.RUNNING or incoming.progress_token is None:
             return
-        held = self.hold_progress and value.kind != "end"
-        self._send_progress(incoming, incoming.stream.offer(value, float("-inf") if held else now))
+        self._send_progress(incoming, incoming.stream.offer(value, now, hold=self.hold_progress))
         self._note_waiting(incoming)
 
     def rows(self, incoming: Incoming, notification: bytes) -> None:

@@ -33,8 +33,8 @@ class ProgressStream:
         """When the value that waits may go out; None where none waits."""
         return None if self._waiting is None else self._last + INTERVAL_SECONDS
 
-    def offer(self, value: Progress, now: float) -> list[Progress]:
-        """Take a value at the time `now`, in seconds of any monotonic clock."""
+    def offer(self, value: Progress, now: float, *, hold: bool = False) -> list[Progress]:
+        """Take a value at the time `now`, in seconds of any monotonic clock. With `hold` a report waits."""
         if self._ended:
             return []
         if value.kind == "end":
@@ -44,7 +44,7 @@ class ProgressStream:
             self._last = now
             return [msgspec.structs.replace(value, kind="begin")]
         self._waiting = _merged(self._waiting, msgspec.structs.replace(value, kind="report"))
-        return self.flush(now)
+        return [] if hold else self.flush(now)
 
     def flush(self, now: float) -> list[Progress]:
         """What waits, if its time has come."""

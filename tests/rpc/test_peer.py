@@ -40,6 +40,7 @@ class Model:
     cancelled: bool = False
     told: list[str] = field(default_factory=list)
     last_report: float = float("-inf")
+    hurried: bool = False
 
     @property
     def notification(self) -> bool:
@@ -77,6 +78,7 @@ class PeerMachine(RuleBasedStateMachine):
             else:
                 replies.append(body)
         self.peer.outgoing = []
+        assert not any(model.hurried for model in self.known)
         return replies
 
     def check_progress(self, params: Any) -> None:
@@ -84,8 +86,8 @@ class PeerMachine(RuleBasedStateMachine):
         kind = params["value"]["kind"]
         assert "end" not in model.told
         assert (kind == "begin") == (not model.told)
-        if kind == "report" and model.stage == "running" and not model.cancelled:
-            assert self.now >= model.last_report + 0.1
+        assert not model.hurried or kind == "end", "only the last report may come early, right before the end"
+        model.hurried = kind == "report" and self.now < model.last_report + 0.1
         model.last_report = self.now
         model.told.append(kind)
 
@@ -330,7 +332,7 @@ def test_long_conversations(seed):
         (machine.shut_down if step == 350 else dice.choice(rules))()
         machine.owes_what_the_model_owes()
 
-    assert len(machine.known) > 20
+    assert len(machine.known) > 10
     machine.teardown()
 
 

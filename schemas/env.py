@@ -24,16 +24,23 @@ class EnvironmentChoice(Input, frozen=True):
 
 
 class CheckParams(Params, frozen=True):
-    """env/check: whether the environment in `folder` can be used. `deep` verifies files and imports packages."""
+    """env/check: whether the environment in `folder`, or the interpreter `python`, can be used.
+
+    Without `deep` only the marker and a few files are looked at. `deep` compares every file with what was in the
+    archive and really imports the packages, which takes seconds.
+    """
 
     folder: PathText | None = None
+    python: PathText | None = None
     deep: bool = False
 
 
 class SetupParams(Params, frozen=True):
     """env/setup: extract `archive`, verify it, and make it the environment in `folder`.
 
-    `sha256` (hex) is what the archive must have. `force` replaces an environment that is already there.
+    Without `archive` the one that came with the application is taken. `sha256` (hex) is what the archive must have.
+    An environment that is ready and was made from this same archive is left as it is, unless `force` is given; one
+    made from another archive is replaced.
     """
 
     folder: PathText | None = None
@@ -43,7 +50,13 @@ class SetupParams(Params, frozen=True):
 
 
 class Environment(Wire, frozen=True):
-    """The state of an environment. `packages` maps names to versions; `problem` says what is wrong with it."""
+    """The state of an environment.
+
+    "missing": nothing is there. "incomplete": it is being set up, its setting up was interrupted, or packages are
+    lacking. "broken": it is there, but cannot be used. `problem` says why. `packages` maps names to versions,
+    `size_bytes` counts its files' contents, `libpython_path` is where its Python library was loaded from (deep checks
+    and env/setup, on Linux).
+    """
 
     status: Status
     folder: str
@@ -51,4 +64,5 @@ class Environment(Wire, frozen=True):
     python_version: str | None = None
     packages: dict[str, str] = {}
     size_bytes: int | None = None
+    libpython_path: str | None = None
     problem: str | None = None

@@ -45,6 +45,16 @@ class FolderLock:
         """Let go. Idempotent. The file stays: removing it would let two holders lock two files of one name."""
         self._close()
 
+    def is_current(self) -> bool:
+        """Whether the locked file still has its name. False where its last holder removed it meanwhile."""
+        if self._descriptor is None:
+            return False
+        try:
+            named = os.stat(self.path)  # noqa: PTH116 - to be compared with fstat
+        except OSError:
+            return False
+        return os.path.samestat(named, os.fstat(self._descriptor))
+
     def __enter__(self) -> FolderLock:
         return self
 

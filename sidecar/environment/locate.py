@@ -1,0 +1,95 @@
+"""Where the ML environment lies, and where its interpreter lies in it.
+
+What lives here: paths. What must not: running or changing anything.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rpc.errors import EnvironmentNotReady, InvalidParams
+from schemas.env import EnvironmentChoice
+
+_FOLDER = "environment"
+_ARCHIVE = Path("environments") / "dipper_pytorch_env.tar.gz"
+_PROBE = Path("ml_runtime") / "probe.py"
+
+
+def default_folder(cache_folder: Path) -> Path:
+    """Where the environment is set up unless a folder is named: it can be made again, so it is cache."""
+    return cache_folder / _FOLDER
+
+
+def chosen_folder(folder: str | None, cache_folder: Path) -> Path:
+    """The absolute folder of an environment.
+
+    Raises
+    ------
+    InvalidParams
+        The folder is inside the frozen application, which updates replace and signatures protect.
+    """
+    path = Path(folder).absolute() if folder else default_folder(cache_folder)
+    application = application_folder()
+    if application is not None and path.is_relative_to(application):
+        raise InvalidParams(f"$.folder: {path} is inside the application itself; choose a folder outside it.")
+    return path
+
+
+def interpreter_in(folder: Path) -> Path:
+    """The interpreter of the environment in `folder`."""
+    return folder / "python.exe" if sys.platform == "win32" else folder / "bin" / "python"
+
+
+def conda_unpack_in(folder: Path) -> Path:
+    """The script that corrects the prefix after unpacking; to be run by the environment's own interpreter."""
+    if sys.platform == "win32":
+        return folder / "Scripts" / "conda-unpack-script.py"
+    return folder / "bin" / "conda-unpack"
+
+
+def application_folder() -> Path | None:
+    """The folder of the frozen application; None when run from source."""
+    return Path(sys.executable).resolve().parent if getattr(sys, "frozen", False) else None
+
+
+def source_folder() -> Path:
+    """The folder that holds ml_runtime/: beside the frozen executable, or the checkout."""
+    return application_folder() or Path(__file__).resolve().parents[2]
+
+
+def probe_script() -> Path:
+    """The script that an interpreter runs to say what it can import."""
+    return source_folder() / _PROBE
+
+
+def shipped_archive() -> Path | None:
+    """The archive that came with the application or was built in the checkout."""
+    archive = source_folder() / _ARCHIVE
+    return archive if archive.exists() else None
+
+
+def interpreter_for(choice: EnvironmentChoice, cache_folder: Path) -> Path:
+    """The interpreter that is to run the models. Looks no further than that it is there: `check` does.
+
+    Raises
+    ------
+    EnvironmentNotReady
+        There is no such interpreter; the hint says what to do.
+    """
+    if choice.python is not None:
+        python = Path(choice.python).absolute()
+        if not python.is_file():
+            raise EnvironmentNotReady(
+                f"There is no Python interpreter {python}.",
+                path=python,
+                hint="Check the setting for the ML environment.",
+            )
+        return python
+    folder = chosen_folder(choice.folder, cache_folder)
+    python = interpreter_in(folder)
+    if not python.is_file():
+        raise EnvironmentNotReady(
+            f"The ML environment is not set up in {folder}.", path=folder, hint="Set up the ML environment first."
+        )
+    return python

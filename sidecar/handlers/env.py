@@ -1,0 +1,59 @@
+"""env/*: the ML environment, checked and set up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rpc.call import Progress
+from rpc.errors import InvalidParams
+from schemas.env import CheckParams, Environment, SetupParams
+from sidecar.environment.locate import chosen_folder, shipped_archive
+from sidecar.environment.verify import check_folder, check_interpreter
+
+if TYPE_CHECKING:
+    from rpc.call import Call
+    from sidecar.app import Services
+    from sidecar.environment.progress import OnProgress
+
+
+def check(params: CheckParams, call: Call, services: Services) -> Environment:
+    """env/check. Needs `services.settings.cache_folder`."""
+    if params.python is not None:
+        if params.folder is not None:
+            raise InvalidParams("$.python: give either a folder or an interpreter, not both")
+        return check_interpreter(Path(params.python).absolute(), deep=params.deep, token=call.token)
+    folder = chosen_folder(params.folder, services.settings.cache_folder)
+    return check_folder(folder, deep=params.deep, token=call.token, on_progress=_progress_of(call))
+
+
+def setup(params: SetupParams, call: Call, services: Services) -> Environment:
+    """env/setup. Needs `services.settings.cache_folder`."""
+    from sidecar.environment.setup import set_up
+
+    archive = Path(params.archive) if params.archive is not None else shipped_archive()
+    if archive is None:
+        raise InvalidParams("$.archive: no environment archive came with this application; name one")
+    call.begin(Progress(title="Setting up the ML environment", unit="bytes"))
+    return set_up(
+        chosen_folder(params.folder, services.settings.cache_folder),
+        archive,
+        sha256=params.sha256,
+        force=params.force,
+        token=call.token,
+        on_progress=_progress_of(call),
+    )
+
+
+def _progress_of(call: Call) -> OnProgress:
+    """Pass on what a room tells, in the wire's form."""
+
+    def report(doing: str, done: int, total: int) -> None:
+        if total > 0:
+            call.report(
+                Progress(message=doing, done=done, total=total, unit="bytes", percentage=round(100 * done / total, 1))
+            )
+        else:
+            call.report(Progress(message=doing))
+
+    return report

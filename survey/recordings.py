@@ -9,8 +9,10 @@ A recording has `frames` frames (one sample of each channel) at `sample_rate` Hz
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -20,7 +22,13 @@ import soundfile
 from numpy.typing import NDArray
 
 from rpc.errors import DecodeFailed, from_os_error
-from survey.wave_layout import Chunk, WaveLayout, open_repaired, read_layout
+from survey.decoders.ffmpeg import EXTENSIONS as FFMPEG_EXTENSIONS
+from survey.decoders.ffmpeg import FfmpegDecoder
+from survey.decoders.libsndfile import Decoder, Mp3Decoder, SequentialDecoder, SoundFileDecoder, VorbisDecoder
+from survey.decoders.mp3_frames import Mp3, announced_mp3, index_frames, lead_samples, look_at_mp3
+from survey.decoders.ogg_pages import read_stream
+from survey.decoders.spliced import SplicedFile
+from survey.decoders.wave_layout import Chunk, WaveLayout, read_layout, repaired_wave
 
 _WAVE = frozenset({"WAV", "WAVEX", "RF64", "W64"})
 _OGG = frozenset({"OGG"})
@@ -42,8 +50,8 @@ FORMATS_BY_EXTENSION = {
 }
 """For each extension, in lower case, the values of Recording.format that it may have."""
 
-EXTENSIONS = frozenset(FORMATS_BY_EXTENSION)
-"""Of the formats that are always readable."""
+EXTENSIONS = frozenset(FORMATS_BY_EXTENSION) | FFMPEG_EXTENSIONS
+"""Of all recordings. Those of FFMPEG_EXTENSIONS are readable where there is an ffmpeg."""
 
 Samples = NDArray[np.float32]
 
@@ -53,18 +61,18 @@ _MAX_CHUNK_BYTES = 1 << 20
 class Recording:
     """An open recording. Not safe to share between threads; open it once per thread instead."""
 
-    def __init__(
-        self, path: Path, sound: soundfile.SoundFile, size_bytes: int, layout: WaveLayout | None = None
-    ) -> None:
+    def __init__(self, path: Path, decoder: Decoder, size_bytes: int, layout: WaveLayout | None = None) -> None:
         self.path = path
         self.size_bytes = size_bytes
+        self.sample_rate = decoder.sample_rate
+        self.channels = decoder.channels
+        self.frames = decoder.frames
+        self.format = decoder.format
+        self.subtype = decoder.subtype
+        self.comment = decoder.comment
+        self.artist = decoder.artist
+        self._decoder = decoder
         self._layout = layout
-        self.sample_rate: int = sound.samplerate
-        self.channels: int = sound.channels
-        self.frames: int = sound.frames
-        self.format: str = sound.format
-        self.subtype: str = sound.subtype
-        self._sound = sound
 
     @property
     def duration_seconds(self) -> float:
@@ -93,22 +101,9 @@ class Recording:
         if start_frame < 0 or frame_count < 0 or start_frame + frame_count > self.frames:
             raise ValueError(f"frames {start_frame}+{frame_count} are outside 0..{self.frames}")
         try:
-            if self._sound.tell() != start_frame:
-                self._sound.seek(start_frame)
-            samples: Samples = self._sound.read(frame_count, dtype="float32", always_2d=True)
-        except (soundfile.SoundFileError, OSError) as error:
+            return self._decoder.read(start_frame, frame_count)
+        except (soundfile.SoundFileError, OSError, EOFError) as error:
             raise self._damage(start_frame, error) from error
-        return samples
-
-    @property
-    def comment(self) -> str:
-        """The comment in the header, as far as the format has one; empty without."""
-        return str(self._sound.comment or "")
-
-    @property
-    def artist(self) -> str:
-        """The artist in the header, where recorders put their name; empty without."""
-        return str(self._sound.artist or "")
 
     def read_chunks(self, name: bytes) -> list[bytes]:
         """The contents of a WAV's chunks of this name, each up to 1 MiB; none for other formats."""
@@ -123,7 +118,7 @@ class Recording:
 
     def close(self) -> None:
         """Give the file back. Idempotent."""
-        self._sound.close()
+        self._decoder.close()
 
     def __enter__(self) -> Self:
         return self
@@ -154,25 +149,53 @@ def open_recording(path: Path) -> Recording:
     """
     size_bytes, layout = _look_at(path)
     try:
-        sound = _open_repaired(path, layout) if layout and layout.header_is_wrong else None
-        sound = sound or soundfile.SoundFile(_native_name(path))
+        decoder = _decoder_of(path, layout)
     except (soundfile.SoundFileError, OSError, TypeError) as error:
         raise _not_readable(path, error) from error
-    if sound.frames <= 0:
-        sound.close()
+    if decoder.frames <= 0:
+        decoder.close()
         raise DecodeFailed(f"{path} holds no samples: there is no sound after its header.", path=path)
-    return Recording(path, sound, size_bytes, layout)
+    return Recording(path, decoder, size_bytes, layout)
 
 
-def _open_repaired(path: Path, layout: WaveLayout) -> soundfile.SoundFile | None:
-    """A WAV whose header is wrong, read as if it were right."""
+def _decoder_of(path: Path, layout: WaveLayout | None) -> Decoder:
+    if layout is not None:
+        if layout.header_is_wrong:
+            return _spliced(path, functools.partial(repaired_wave, layout=layout))
+        return SoundFileDecoder(_native_name(path))
+    mp3 = look_at_mp3(path)
+    if mp3 is not None:
+        return Mp3Decoder(_opened_mp3(path, mp3), path, mp3)
+    try:
+        decoder = SoundFileDecoder(_native_name(path))
+    except soundfile.SoundFileError:
+        if path.suffix.lower() in FFMPEG_EXTENSIONS:
+            return FfmpegDecoder(path)
+        raise
+    return _seeking_exactly(path, decoder) if decoder.subtype == "VORBIS" else decoder
+
+
+def _opened_mp3(path: Path, mp3: Mp3) -> SoundFileDecoder:
+    if mp3.announced:
+        return SoundFileDecoder(_native_name(path))
+    index = index_frames(path, mp3)
+    return _spliced(path, functools.partial(announced_mp3, index=index), lead_samples(mp3))
+
+
+def _spliced(path: Path, repair: Callable[[BinaryIO], SplicedFile | None], lead: int = 0) -> SoundFileDecoder:
+    """A file whose header is wrong or missing, read as if it were right."""
     file = path.open("rb")
     try:
-        repaired = open_repaired(file, layout)
-        return soundfile.SoundFile(repaired) if repaired else None
+        return SoundFileDecoder(repair(file) or _native_name(path), lead)
     except BaseException:
         file.close()
         raise
+
+
+def _seeking_exactly(path: Path, decoder: SoundFileDecoder) -> Decoder:
+    with path.open("rb") as file:
+        stream = read_stream(file)
+    return SequentialDecoder(decoder) if stream is None else VorbisDecoder(decoder, path, stream)
 
 
 def _look_at(path: Path) -> tuple[int, WaveLayout | None]:

@@ -14,11 +14,11 @@ in EBU Tech 3306.
 
 from __future__ import annotations
 
-import io
-import os
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO
+
+from survey.decoders.spliced import SplicedFile
 
 _UNKNOWN = 0xFFFFFFFF
 _WRAP = 1 << 32
@@ -82,7 +82,7 @@ def read_layout(file: BinaryIO, file_bytes: int) -> WaveLayout | None:
     return None if data is None else WaveLayout(tuple(chunks), data, believed)
 
 
-def open_repaired(file: BinaryIO, layout: WaveLayout) -> RepairedFile | None:
+def repaired_wave(file: BinaryIO, layout: WaveLayout) -> SplicedFile | None:
     """`file` as an RF64 file with a right header; None when it has no format chunk to build one from."""
     kind = layout.find(b"fmt ")
     if kind is None or not 16 <= kind.size <= _MAX_FORMAT_BYTES:
@@ -94,49 +94,7 @@ def open_repaired(file: BinaryIO, layout: WaveLayout) -> RepairedFile | None:
     body += struct.pack("<4sI", b"data", _UNKNOWN)
     sizes = struct.pack("<4sIQQQI", b"ds64", 28, 4 + 36 + len(body) + size, size, size // align, 0)
     header = struct.pack("<4sI4s", b"RF64", _UNKNOWN, b"WAVE") + sizes + body
-    return RepairedFile(header, file, layout.data.start, size)
-
-
-class RepairedFile(io.RawIOBase):
-    """A read-only file that is `header` followed by `size` bytes of another from `start` on."""
-
-    def __init__(self, header: bytes, file: BinaryIO, start: int, size: int) -> None:
-        self._header = header
-        self._file = file
-        self._start = start
-        self._end = len(header) + size
-        self._place = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._end}[whence]
-        self._place = max(0, base + offset)
-        return self._place
-
-    def tell(self) -> int:
-        return self._place
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
-        count = min(len(view), max(0, self._end - self._place))
-        if self._place < len(self._header):
-            piece = self._header[self._place : self._place + count]
-            view[: len(piece)] = piece
-            got = len(piece)
-        else:
-            self._file.seek(self._start + self._place - len(self._header))
-            got = self._file.readinto(view[:count])  # type: ignore[attr-defined]
-        self._place += got
-        return got
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+    return SplicedFile(header, file, layout.data.start, size)
 
 
 def _declared_bytes(file: BinaryIO, chunks: list[Chunk], size: int) -> int:

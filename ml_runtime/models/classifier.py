@@ -11,6 +11,7 @@ anything else is used as it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import librosa
@@ -65,12 +66,13 @@ class Classifier:
         """The network's output, before any activation."""
         try:
             with torch.inference_mode():
-                return self._forward(prepared)
+                return np.concatenate([self._forward(list(alike)) for _, alike in groupby(prepared, key=_shape)])
         except (torch.OutOfMemoryError, MemoryError) as error:
             message = f"There is not enough memory to score {len(prepared)} clips at once with {self.card.name}."
             raise OutOfMemory(message, hint="Choose a smaller batchSize.") from error
 
     def _forward(self, prepared: Sequence[Any]) -> Scores:
+        """The scores of samples of one shape."""
         if not self._is_plain:
             key = self._model.class_outputs_key
             return np.asarray(self._model.batch_forward(list(prepared), targets=(key,))[key])
@@ -105,6 +107,12 @@ def _take_over_loading(preprocessor: Any) -> dict[str, Any] | None:
         return None
     preprocessor.remove_action(name)
     return {"resample_type": action.params["resample_type"], "dtype": action.params["dtype"]}
+
+
+def _shape(sample: Any) -> tuple[int, ...]:
+    """Of a sample's tensor, or of its sound. A model that does not resample gets both in many sizes."""
+    values = sample.data.samples if isinstance(sample.data, Audio) else sample.data
+    return tuple(values.shape)
 
 
 def is_plain(model: Any) -> bool:

@@ -11,6 +11,7 @@ a run that says `trust`.
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -107,12 +108,14 @@ def _build(content: Any, path: Path, device: str, *, trust: bool, version: str) 
     if "weights" not in content or "opensoundscape_version" not in content:
         raise _no_model(path)
     try:
-        return _build_from_parts(dict(content), path, device), _other_version(
-            content["opensoundscape_version"], version
-        )
+        with warnings.catch_warnings():
+            # They are for people who go on training: about augmentations that files do not hold.
+            warnings.simplefilter("ignore")
+            model = _build_from_parts(dict(content), path, device)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, AssertionError, InvalidVersion) as error:
         message = f"{path} does not fit this version of OpenSoundscape ({version}): {_first_line(error)}."
         raise ModelLoadFailed(message, path=path) from error
+    return model, _other_version(content["opensoundscape_version"], version)
 
 
 def _build_from_parts(parts: dict[str, Any], path: Path, device: str) -> Any:

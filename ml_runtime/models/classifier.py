@@ -105,7 +105,7 @@ def _take_over_loading(preprocessor: Any) -> dict[str, Any] | None:
         return None
     if action.params.get("out_of_bounds_mode") == "raise":
         return None
-    preprocessor.remove_action(name)
+    preprocessor.pipeline = preprocessor.pipeline.drop(name)
     return {"resample_type": action.params["resample_type"], "dtype": action.params["dtype"]}
 
 

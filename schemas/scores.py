@@ -10,9 +10,13 @@ from rpc.methods import Params
 from schemas.base import Wire
 
 PathText = Annotated[str, Meta(min_length=1)]
-TableFormat = Literal["opensoundscape", "simple", "sparse", "job"]
+TableFormat = Literal[
+    "opensoundscape", "simple", "sparse", "job",
+    "birdnet", "birdnet-raven", "raven", "audacity", "kaleidoscope", "chirpity",
+]  # fmt: skip
 """`opensoundscape`: a row per clip, a column per class; `simple`: the same for whole files; `sparse`: a row per
-score; `job`: the folder of a job."""
+score; `job`: the folder of a job; `birdnet`: BirdNET-Analyzer's CSV, its form for R, or Parquet; the others are
+what they are called."""
 
 
 class LoadParams(Params, frozen=True):

@@ -4,7 +4,9 @@
     sources.py          a file's rows as a relation that SQL can select from, and the rows it had to leave out
     detect.py           which format a path holds
     opensoundscape.py   file,start_time,end_time,<class>...
-    sparse.py           file,start_time,end_time,class,score
+    sparse.py           file,start_time,end_time,class,score; the way of all formats with a row per score
+    birdnet.py raven.py audacity.py kaleidoscope.py chirpity.py    what the columns of those mean (meaning.py)
+    folder.py           a folder of tables, one a recording
     job.py              the scores/ folder of a job
     canonical.py        the one form that all of them become
     store.py            where tables in that form are kept, so that the second opening is instant

@@ -2,14 +2,16 @@
 
     dense    clips(row, path, start, end, s0, s1, ...)     a column per class
     sparse   clips(clip, path, start, end)                 and
-             scores(class, clip, score, row)               by class, highest score first
+             scores(class, clip, score, row, low, high)    by class, highest score first, and
+             labels(class, name, common, code)
 
     meta(document)   one row: the JSON of a TableContent
 
 What lives here: the shape, and what every format checks of its rows. What must not: any one format.
 
 `row` counts the rows of the source from 0, `start` and `end` are seconds from the start of the recording, (0, 0)
-for a whole file. Scores are DOUBLE; NULL is an absent score. A dense table stays wide: turned long it would
+for a whole file. Scores are DOUBLE; NULL is an absent score. `low` and `high` are a call's bounds in Hz, `common` and
+`code` other names of a class, all NULL where the source has none. A dense table stays wide: turned long it would
 cost four times the time and more than twice the memory to load.
 """
 
@@ -26,7 +28,7 @@ from schemas.scores import ClassSummary, RowProblem, TableFormat
 from survey.database import literal
 from survey.tables.sources import MAX_PROBLEMS, Source
 
-CANONICAL_VERSION = 1
+CANONICAL_VERSION = 2
 _CLASSES_PER_QUERY = 200
 
 
@@ -73,16 +75,27 @@ def drop_unusable_clips(cursor: duckdb.DuckDBPyConnection, schema: str, rejected
     return _drop_unusable(cursor, f"{schema}.clips", UNUSABLE, rejected)
 
 
-def drop_unusable_scores(cursor: duckdb.DuckDBPyConnection, table: str, rejected: list[RowProblem]) -> list[RowProblem]:
-    """The same for a table with a row per score, whose class and score must be there too."""
-    return _drop_unusable(cursor, table, f"{UNUSABLE} OR name IS NULL OR score IS NULL", rejected)
+def drop_unusable_scores(
+    cursor: duckdb.DuckDBPyConnection, table: str, rejected: list[RowProblem], first_row: int, first_line: int
+) -> list[RowProblem]:
+    """The same for rows from `first_row` of a table with a row per score, whose class and score must be there too.
+
+    `first_line` is the line of the file at which its first row stands, counted from 1.
+    """
+    unusable = f"row >= {first_row} AND ({UNUSABLE} OR name IS NULL OR score IS NULL)"
+    return _drop_unusable(cursor, table, unusable, rejected, first_row, first_line)
 
 
 def _drop_unusable(
-    cursor: duckdb.DuckDBPyConnection, table: str, unusable: str, rejected: list[RowProblem]
+    cursor: duckdb.DuckDBPyConnection,
+    table: str,
+    unusable: str,
+    rejected: list[RowProblem],
+    first_row: int = 0,
+    first_line: int = 2,
 ) -> list[RowProblem]:
     query = f'SELECT row, path, "start", "end" FROM {table} WHERE {unusable} ORDER BY row LIMIT {MAX_PROBLEMS}'
-    lines = _Lines(problem.row for problem in rejected)
+    lines = _Lines((problem.row for problem in rejected), first_line - first_row)
     found = [
         RowProblem(row=lines.of(row), message=_why_unusable(path, start, end))
         for row, path, start, end in cursor.execute(query).fetchall()
@@ -93,13 +106,14 @@ def _drop_unusable(
 
 
 class _Lines:
-    """From the number of a row that was read (from 0) to its line in the file (from 1, the header being line 1)."""
+    """From the number of a row that was read to its line in the file, counted from 1; `shift` lies between them."""
 
-    def __init__(self, rejected: Iterable[int]) -> None:
+    def __init__(self, rejected: Iterable[int], shift: int) -> None:
         self._rejected = sorted(rejected)
+        self._shift = shift
 
     def of(self, row: int) -> int:
-        line = row + 2
+        line = row + self._shift
         for rejected in self._rejected:
             if rejected > line:
                 break

@@ -5,6 +5,7 @@ What lives here: the order in which formats are asked. What must not: any format
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -13,13 +14,24 @@ import duckdb
 from rpc.cancel import CancelToken
 from rpc.errors import FileMissing, FormatUnknown
 from schemas.scores import TableFormat
-from survey.tables import job, opensoundscape, sparse
+from survey.tables import audacity, birdnet, chirpity, folder, job, kaleidoscope, opensoundscape, raven, sparse
 from survey.tables.canonical import TableContent
+from survey.tables.meaning import Meaning
 from survey.tables.sniff import kind_of, sniff_text
 from survey.tables.sources import NotUtf8, ParquetSource, Source, TextSource
 
 Wanted = Literal["auto"] | TableFormat
 _SHOWN_COLUMNS = 12
+
+_SPARSE: dict[TableFormat, Callable[[Source], Meaning | None]] = {
+    "sparse": sparse.recognise,
+    "birdnet": birdnet.recognise,
+    "birdnet-raven": birdnet.recognise_raven,
+    "raven": raven.recognise,
+    "kaleidoscope": kaleidoscope.recognise,
+    "chirpity": chirpity.recognise,
+}
+"""Formats with a row per score, in the order in which they are tried: what is more particular comes first."""
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
@@ -36,11 +48,14 @@ def files_of(path: Path) -> tuple[Path, ...]:
         raise FileMissing(f"There is no file or folder {path}.", path=path)
     if not path.is_dir():
         return (path,)
-    folder = job.scores_folder_of(path)
-    if folder is None:
-        raise FormatUnknown(f"{path} is a folder, but not that of a job: it holds no scores.", path=path)
-    failures = folder.parent / "failures.csv"
-    return (*sorted(folder.glob("part-*.parquet")), *((failures,) if failures.exists() else ()))
+    scores = job.scores_folder_of(path)
+    if scores is not None:
+        failures = scores.parent / "failures.csv"
+        return (*sorted(scores.glob("part-*.parquet")), *((failures,) if failures.exists() else ()))
+    tables = folder.tables_in(path)
+    if not tables:
+        raise FormatUnknown(f"{path} is a folder, but neither that of a job nor one with tables of scores.", path=path)
+    return tables
 
 
 def read_table(
@@ -54,33 +69,53 @@ def read_table(
         None fits, with the columns found; or nothing in it can be read.
     FileMissing, PermissionRefused, RequestCancelled
     """
-    folder = job.scores_folder_of(path) if path.is_dir() else None
-    if folder is not None and wanted in ("auto", "job"):
-        return job.read(cursor, schema, folder, token)
-    if wanted == "job" or path.is_dir():
+    scores = job.scores_folder_of(path) if path.is_dir() else None
+    if scores is not None and wanted in ("auto", "job"):
+        return job.read(cursor, schema, scores, token)
+    if wanted == "job":
         raise FormatUnknown(f"{path} is not the folder of a job.", path=path)
+    if path.is_dir():
+        return folder.read(cursor, schema, path, lambda file: _recognise_sparse(file, wanted, cursor), token)
     source = _source(path, cursor)
-    try:
-        return _read_columns(cursor, schema, source, wanted)
-    except NotUtf8:
-        assert isinstance(source, TextSource)
-        cursor.execute(f"DROP TABLE IF EXISTS {schema}.clips")
-        return _read_columns(cursor, schema, source.as_latin1(), wanted)
+    meaning = _sparse_meaning(source, wanted)
+    if meaning is not None:
+        return sparse.read(cursor, schema, [(source, meaning)], token)
+    return _read_dense(cursor, schema, source, wanted)
+
+
+def _recognise_sparse(path: Path, wanted: Wanted, cursor: duckdb.DuckDBPyConnection) -> tuple[Source, Meaning] | None:
+    source = _source(path, cursor)
+    meaning = _sparse_meaning(source, wanted)
+    return None if meaning is None else (source, meaning)
 
 
 def _source(path: Path, cursor: duckdb.DuckDBPyConnection) -> Source:
     kind = kind_of(path)
-    return ParquetSource((path,), cursor) if kind == "parquet" else TextSource(sniff_text(path, kind))
+    if kind == "parquet":
+        return ParquetSource((path,), cursor)
+    table = sniff_text(path, kind)
+    return TextSource(table.without_header() if audacity.is_labels(table) else table)
 
 
-def _read_columns(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, wanted: Wanted) -> TableContent:
-    if wanted in ("auto", "sparse") and (long := sparse.recognise(source)) is not None:
-        return sparse.read(cursor, schema, source, long)
-    if wanted in ("auto", "opensoundscape") and (wide := opensoundscape.recognise(source)) is not None:
-        return opensoundscape.read(cursor, schema, source, wide)
-    if wanted in ("auto", "simple") and (plain := opensoundscape.recognise_simple(source)) is not None:
-        return opensoundscape.read(cursor, schema, source, plain)
-    raise _unknown(source, wanted)
+def _sparse_meaning(source: Source, wanted: Wanted) -> Meaning | None:
+    if isinstance(source, TextSource) and not source.table.has_header:
+        return audacity.meaning_of(source) if wanted in ("auto", "audacity") else None
+    asked = (recognise for kind, recognise in _SPARSE.items() if wanted in ("auto", kind))
+    return next((meaning for recognise in asked if (meaning := recognise(source)) is not None), None)
+
+
+def _read_dense(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, wanted: Wanted) -> TableContent:
+    columns = opensoundscape.recognise(source) if wanted in ("auto", "opensoundscape") else None
+    if columns is None and wanted in ("auto", "simple"):
+        columns = opensoundscape.recognise_simple(source)
+    if columns is None:
+        raise _unknown(source, wanted)
+    try:
+        return opensoundscape.read(cursor, schema, source, columns)
+    except NotUtf8:
+        assert isinstance(source, TextSource)
+        cursor.execute(f"DROP TABLE IF EXISTS {schema}.clips")
+        return opensoundscape.read(cursor, schema, source.as_latin1(), columns)
 
 
 def _unknown(source: Source, wanted: Wanted) -> FormatUnknown:

@@ -21,9 +21,13 @@ from survey.job_folder import JobFolder
 from survey.parts import Part, peek_parts
 from survey.tables import sparse
 from survey.tables.canonical import TableContent, summarise_dense
+from survey.tables.meaning import Meaning
 from survey.tables.sources import MAX_PROBLEMS, ParquetSource
 
 _KEYS = 3
+_SPARSE_PART = Meaning(
+    format="job", path="c0", start="c1", end="c2", name="c3", score="c4", numbers=frozenset({1, 2, 4})
+)
 
 
 def scores_folder_of(path: Path) -> Path | None:
@@ -98,10 +102,16 @@ def _read_sparse(
     rows = 0
     for part in parts:
         token.raise_if_cancelled()
-        rows = sparse.fill_staging(cursor, ParquetSource((part.path,), cursor), sparse.Columns(0, 1, 2, 3, 4), rows)
+        rows = sparse.fill_staging(cursor, ParquetSource((part.path,), cursor), _SPARSE_PART, rows)
     _, _, classes = sparse.settle(cursor, schema, parts[0].header.basis.classes)
-    clips = sum(held.count for part in parts for held in part.header.ranges)
-    return sparse.content_of("job", clips, _recordings(parts), classes, failures)
+    return TableContent(
+        format="job",
+        layout="sparse",
+        clip_count=sum(held.count for part in parts for held in part.header.ranges),
+        file_count=_recordings(parts),
+        classes=classes,
+        problems=tuple(failures),
+    )
 
 
 def _recordings(parts: tuple[Part, ...]) -> int:

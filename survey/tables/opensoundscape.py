@@ -20,7 +20,7 @@ import duckdb
 from rpc.errors import FormatUnknown
 from schemas.scores import RowProblem
 from survey.tables.canonical import TableContent, drop_unusable_clips, refuse_duplicates, summarise_dense
-from survey.tables.sources import Source
+from survey.tables.sources import Source, TextSource
 
 FILE, START, END = "file", "start_time", "end_time"
 
@@ -80,6 +80,8 @@ def read(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns
     problems = drop_unusable_clips(cursor, schema, source.problems(cursor))
     counted = cursor.execute(f"SELECT count(*), count(DISTINCT path) FROM {schema}.clips").fetchone()
     clips, files = counted or (0, 0)
+    if not clips and isinstance(source, TextSource) and not source.sample:
+        raise FormatUnknown(f"{source.path.name} holds a header, but no rows.", path=source.path)
     if not clips:
         first = f" Row {problems[0].row}: {problems[0].message}" if problems else ""
         raise FormatUnknown(f"No row of {source.path.name} could be read.{first}", path=source.path)

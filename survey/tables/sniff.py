@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import codecs
 import csv
+import dataclasses
 import gzip
 import io
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,8 @@ _FIRST_READ = 1 << 20
 _LONGEST_HEADER = 32 << 20
 _SAMPLE_ROWS = 200
 _PICKLE_ENDINGS = {".pkl", ".pickle", ".p"}
+_RAVEN_OR_LABELS = re.compile(r"\s*(selection\t|-?\d+(\.\d+)?\t)", re.IGNORECASE)
+"""Raven and Audacity write tabs and never quote: a quote is a character like others."""
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 ABSENT = ("", "NA", "N/A", "<NA>", "None", "NULL", "null")
 """Cells that stand for no value. NaN is a number that is no number, and comes in as NaN."""
@@ -33,7 +37,11 @@ ABSENT = ("", "NA", "N/A", "<NA>", "None", "NULL", "null")
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """A text file with a header row. `sample` holds the first rows; a short row ends early."""
+    """A text file. `sample` holds the first rows below the header; a short row ends early.
+
+    `quoted`: quotes are marks around cells. Without a header, `columns` are the cells of the first row, with which
+    the sample then begins.
+    """
 
     path: Path
     kind: Literal["text", "gzip"]
@@ -41,6 +49,12 @@ class TextTable:
     delimiter: str
     columns: tuple[str, ...]
     sample: tuple[tuple[str, ...], ...]
+    quoted: bool = True
+    has_header: bool = True
+
+    def without_header(self) -> TextTable:
+        """The same file, whose first row is a row like the others."""
+        return dataclasses.replace(self, sample=(self.columns, *self.sample), has_header=False)
 
     def is_number(self, column: int) -> bool:
         """Whether the sample holds numbers (and empty cells) in `column`, counted from 0."""
@@ -86,19 +100,18 @@ def sniff_text(path: Path, kind: Literal["text", "gzip"]) -> TextTable:
     Raises
     ------
     FormatUnknown
-        It has no header row, or nothing below it.
+        It has no header row.
     """
     start, whole = _beginning(path, kind)
     text, encoding = _decoded(start, whole=whole)
-    header, _, _ = text.partition("\n")
+    header, _, _ = text.lstrip("\r\n").partition("\n")
     delimiter = max((",", ";", "\t"), key=lambda mark: len(next(csv.reader([header], delimiter=mark), [])))
-    rows = _rows(text, delimiter, whole=whole)
+    quoted = not (delimiter == "\t" and _RAVEN_OR_LABELS.match(header))
+    rows = _rows(text, delimiter, quoted=quoted, whole=whole)
     if not rows or not any(name.strip() for name in rows[0]):
         raise FormatUnknown(f"{path.name} has no header row.", path=path)
-    if len(rows) == 1:
-        raise FormatUnknown(f"{path.name} holds a header, but no rows.", path=path)
     columns = tuple(name.strip() for name in rows[0])
-    return TextTable(path, kind, encoding, delimiter, columns, tuple(tuple(row) for row in rows[1:]))
+    return TextTable(path, kind, encoding, delimiter, columns, tuple(tuple(row) for row in rows[1:]), quoted)
 
 
 def _first_bytes(path: Path, count: int) -> bytes:
@@ -131,10 +144,11 @@ def _decoded(start: bytes, *, whole: bool) -> tuple[str, Encoding]:
         return start.decode("latin-1"), "latin-1"
 
 
-def _rows(text: str, delimiter: str, *, whole: bool) -> list[list[str]]:
+def _rows(text: str, delimiter: str, *, quoted: bool, whole: bool) -> list[list[str]]:
     """The header and the first rows; blank lines are passed over, and a last row that may be cut is left out."""
     rows: list[list[str]] = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
     try:
         for row in reader:
             if row:

@@ -21,6 +21,7 @@ from survey.database import literal
 from survey.tables.sniff import ABSENT, TextTable
 
 MAX_PROBLEMS = 1000
+_UNNAMED_COLUMNS = 4
 _GLOB = re.compile(r"([*?\[])")
 _NOT_CONVERTED = re.compile(r'Could not convert string "(.*)" to', re.DOTALL)
 _COLUMN_COUNT = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
@@ -36,6 +37,14 @@ class Source(Protocol):
     @property
     def columns(self) -> tuple[str, ...]:
         """The names in the file."""
+
+    @property
+    def sample(self) -> tuple[tuple[str, ...], ...]:
+        """The first rows as text, where that costs nothing."""
+
+    @property
+    def first_line(self) -> int:
+        """The line at which the first row stands, counted from 1."""
 
     def is_number(self, column: int) -> bool:
         """Whether a column holds numbers."""
@@ -54,18 +63,23 @@ class TextSource:
         self.table = table
         self.path = table.path
         self.columns = table.columns
+        self.sample = table.sample
+        self.first_line = 2 if table.has_header else 1
 
     def is_number(self, column: int) -> bool:
         return self.table.is_number(column)
 
     def relation(self, numbers: Collection[int]) -> str:
-        kinds = ("DOUBLE" if index in numbers else "VARCHAR" for index in range(len(self.columns)))
-        columns = ", ".join(f"'c{index}': '{kind}'" for index, kind in enumerate(kinds))
         table = self.table
+        # A table without a header need not say in its first row how many columns it has.
+        count = len(self.columns) if table.has_header else max(_UNNAMED_COLUMNS, len(self.columns))
+        kinds = ("DOUBLE" if index in numbers else "VARCHAR" for index in range(count))
+        columns = ", ".join(f"'c{index}': '{kind}'" for index, kind in enumerate(kinds))
         absent = ", ".join(map(literal, ABSENT))
         return (
-            f"read_csv({file_name(self.path)}, auto_detect = false, header = true, columns = {{{columns}}}, "
-            f"delim = {literal(table.delimiter)}, quote = '\"', escape = '\"', nullstr = [{absent}], "
+            f"read_csv({file_name(self.path)}, auto_detect = false, columns = {{{columns}}}, "
+            f"header = {str(table.has_header).lower()}, null_padding = {str(self._may_end_early()).lower()}, "
+            f"delim = {literal(table.delimiter)}, {self._quoting()}, nullstr = [{absent}], "
             f"encoding = '{table.encoding}', compression = '{'gzip' if table.kind == 'gzip' else 'none'}', "
             f"ignore_errors = true, store_rejects = true, rejects_limit = {MAX_PROBLEMS * 3})"
         )
@@ -83,6 +97,14 @@ class TextSource:
             if line not in by_line:
                 by_line[line] = RowProblem(row=line, message=self._explained(column, message))
         return list(by_line.values())[:MAX_PROBLEMS]
+
+    def _may_end_early(self) -> bool:
+        """Whether rows may lack their last cells: without a header, or where only the header ends with a tab."""
+        return not self.table.has_header or self.columns[-1] == ""
+
+    def _quoting(self) -> str:
+        mark = "'\"'" if self.table.quoted else "''"
+        return f"quote = {mark}, escape = {mark}"
 
     def as_latin1(self) -> TextSource:
         """The same file, read in the encoding in which every byte is a character."""
@@ -111,6 +133,8 @@ class ParquetSource:
     def __init__(self, paths: tuple[Path, ...], cursor: duckdb.DuckDBPyConnection) -> None:
         self.paths = paths
         self.path = paths[0]
+        self.sample: tuple[tuple[str, ...], ...] = ()
+        self.first_line = 1
         described = _describe(self.path, cursor)
         self.columns = tuple(name for name, _ in described)
         self._types = tuple(kind for _, kind in described)

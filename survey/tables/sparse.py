@@ -1,117 +1,164 @@
-"""Our own sparse table: a row per score, only for scores worth keeping.
+"""Sparse tables: a row per score, whatever format they are of; and our own such format.
 
     file,start_time,end_time,class,score
     /data/a.wav,0.0,3.0,Setophaga pusilla,0.87
 
-What lives here: recognising and reading that form, as text or Parquet, and the part of it that other sparse
-sources share. What must not: a job's folder (job.py).
+What lives here: recognising our own form, and the way of every sparse source from rows to the canonical form.
+What must not: what the columns of other formats mean (each format's file).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import duckdb
+import msgspec
 
+from rpc.cancel import CancelToken
 from rpc.errors import FormatUnknown
-from schemas.scores import ClassSummary, RowProblem, TableFormat
+from schemas.scores import ClassSummary, RowProblem
 from survey.tables.canonical import TableContent, drop_unusable_scores, summarise_sparse
-from survey.tables.sources import Source
+from survey.tables.meaning import Columns, Meaning
+from survey.tables.sources import MAX_PROBLEMS, NotUtf8, Source, TextSource
 
 NAMES = ("file", "start_time", "end_time", "class", "score")
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Where the columns are, by position."""
-
-    file: int
-    start: int
-    end: int
-    name: int
-    score: int
-
-
-def recognise(source: Source) -> Columns | None:
-    """The columns of a sparse table; None when it is none."""
-    by_name = {name.lower(): index for index, name in reversed(list(enumerate(source.columns)))}
-    if not set(NAMES) <= by_name.keys():
+def recognise(source: Source) -> Meaning | None:
+    """The meaning of our own sparse table; None when it is none."""
+    columns = Columns(source.columns)
+    if not columns.has(*NAMES):
         return None
-    columns = Columns(*(by_name[name] for name in NAMES))
-    return columns if source.is_number(columns.score) and not source.is_number(columns.name) else None
+    name, score = columns.position("class"), columns.position("score")
+    if name is None or score is None or source.is_number(name) or not source.is_number(score):
+        return None
+    return Meaning(
+        format="sparse",
+        path=f"c{columns.position('file')}",
+        start=columns.number("start_time"),
+        end=columns.number("end_time"),
+        name=f"c{name}",
+        score=columns.number("score"),
+        common=columns.text("common_name"),
+        numbers=columns.numbers("start_time", "end_time", "score"),
+    )
 
 
-def read(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns: Columns) -> TableContent:
-    """Fill `schema` (canonical.py) from `source`.
+def read(
+    cursor: duckdb.DuckDBPyConnection,
+    schema: str,
+    tables: Iterable[tuple[Source, Meaning]],
+    token: CancelToken,
+    *,
+    named: bool = False,
+) -> TableContent:
+    """Fill `schema` (canonical.py) from one table, or several of one format; `named` tells problems with their file.
 
     Raises
     ------
     FormatUnknown
         No row can be read.
-    sources.NotUtf8
-        The text must be read again, as Latin-1.
+    RequestCancelled
+        Between two tables.
     """
     create_staging(cursor)
-    fill_staging(cursor, source, columns)
-    problems = drop_unusable_scores(cursor, "staging", source.problems(cursor))
+    problems: list[RowProblem] = []
+    rows, last = 0, None
+    for source, meaning in tables:
+        token.raise_if_cancelled()
+        rows, found = _stage(cursor, source, meaning, rows)
+        note = [RowProblem(row=0, message=meaning.note)] if meaning.note else []
+        problems += [_named(problem, source) for problem in found] if named else [*note, *found]
+        last = (source, meaning)
+    assert last is not None
+    source, meaning = last
     clips, files, classes = settle(cursor, schema, ())
     if not clips:
-        first = f" Row {problems[0].row}: {problems[0].message}" if problems else ""
+        first = f" Row {problems[-1].row}: {problems[-1].message}" if problems else ""
         raise FormatUnknown(f"No row of {source.path.name} could be read.{first}", path=source.path)
-    return content_of("sparse", clips, files, classes, problems)
+    return TableContent(
+        format=meaning.format,
+        layout="sparse",
+        clip_count=clips,
+        file_count=files,
+        classes=classes,
+        problems=tuple(problems[:MAX_PROBLEMS]),
+    )
 
 
 def create_staging(cursor: duckdb.DuckDBPyConnection) -> None:
     """The rows as they come, before clips and classes get their numbers."""
     cursor.execute(
-        'CREATE OR REPLACE TEMP TABLE staging (row BIGINT, path VARCHAR, "start" DOUBLE, "end" DOUBLE, '
-        "name VARCHAR, score DOUBLE)"
+        'CREATE OR REPLACE TEMP TABLE staging (row BIGINT, path VARCHAR, "start" DOUBLE, "end" DOUBLE, name VARCHAR, '
+        "score DOUBLE, common VARCHAR, code VARCHAR, low DOUBLE, high DOUBLE)"
     )
 
 
-def fill_staging(cursor: duckdb.DuckDBPyConnection, source: Source, columns: Columns, first_row: int = 0) -> int:
-    """Append the rows of `source`; how many there are now, all sources together."""
-    relation = source.relation({columns.start, columns.end, columns.score})
+def fill_staging(cursor: duckdb.DuckDBPyConnection, source: Source, meaning: Meaning, first_row: int = 0) -> int:
+    """Append the rows of `source`, numbered from `first_row`; the number that the next row will have."""
+    parts = (
+        meaning.path, meaning.start, meaning.end, meaning.name, meaning.score,
+        meaning.common, meaning.code, meaning.low, meaning.high,
+    )  # fmt: skip
     cursor.execute(
-        f"INSERT INTO staging SELECT {first_row} + row_number() OVER () - 1, c{columns.file}, c{columns.start}, "
-        f"c{columns.end}, c{columns.name}, c{columns.score} FROM {relation}"
+        f"INSERT INTO staging SELECT * EXCLUDE (kept) FROM "
+        f"(SELECT row, {', '.join(parts)}, {meaning.keep} AS kept FROM "
+        f"(SELECT {first_row} + row_number() OVER () - 1 AS row, * FROM {source.relation(meaning.numbers)}) "
+        "WINDOW following AS (ORDER BY row)) WHERE kept"
     )
-    counted = cursor.execute("SELECT count(*) FROM staging").fetchone()
-    return int(counted[0]) if counted else 0
+    counted = cursor.execute("SELECT max(row) FROM staging").fetchone()
+    return first_row if counted is None or counted[0] is None else int(counted[0]) + 1
+
+
+def _stage(
+    cursor: duckdb.DuckDBPyConnection, source: Source, meaning: Meaning, first_row: int
+) -> tuple[int, list[RowProblem]]:
+    """Rows of one table into staging, unusable ones left out; the next row's number, and what was wrong."""
+    try:
+        rows = fill_staging(cursor, source, meaning, first_row)
+        rejected = source.problems(cursor)
+    except NotUtf8:
+        assert isinstance(source, TextSource)
+        cursor.execute(f"DELETE FROM staging WHERE row >= {first_row}")
+        source = source.as_latin1()
+        rows = fill_staging(cursor, source, meaning, first_row)
+        rejected = source.problems(cursor)
+    return rows, drop_unusable_scores(cursor, "staging", rejected, first_row, source.first_line)
+
+
+def _named(problem: RowProblem, source: Source) -> RowProblem:
+    return msgspec.structs.replace(problem, message=f"{source.path.name}: {problem.message}")
 
 
 def settle(
     cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[str, ...]
 ) -> tuple[int, int, tuple[ClassSummary, ...]]:
-    """From staging to clips and scores; how many clips and files with scores there are, and the classes.
+    """From staging to clips, scores and labels; how many clips and files with scores there are, and the classes.
 
     `names` gives the order of the classes, where it is known; otherwise they come in the order of their rows.
     """
     if not names:
         query = "SELECT name FROM staging WHERE name IS NOT NULL GROUP BY name ORDER BY min(row)"
         names = tuple(row[0] for row in cursor.execute(query).fetchall())
-    cursor.execute("CREATE OR REPLACE TEMP TABLE class_names (class INTEGER, name VARCHAR)")
-    cursor.execute("INSERT INTO class_names SELECT generate_subscripts($1, 1) - 1, unnest($1)", [list(names)])
+    cursor.execute(f"CREATE TABLE {schema}.labels (class INTEGER, name VARCHAR, common VARCHAR, code VARCHAR)")
+    cursor.execute(
+        f"INSERT INTO {schema}.labels SELECT class, name, common, code "
+        "FROM (SELECT generate_subscripts($1, 1) - 1 AS class, unnest($1) AS name) LEFT JOIN "
+        "(SELECT name, first(common ORDER BY row) AS common, first(code ORDER BY row) AS code "
+        "FROM staging GROUP BY name) USING (name)",
+        [list(names)],
+    )
     cursor.execute(
         f"CREATE TABLE {schema}.clips AS SELECT CAST(row_number() OVER (ORDER BY first) - 1 AS BIGINT) AS clip, path, "
         '"start", "end" FROM (SELECT path, "start", "end", min(row) AS first FROM staging GROUP BY ALL)'
     )
     cursor.execute(
-        f"CREATE TABLE {schema}.scores AS SELECT class_names.class, clips.clip, staging.score, staging.row "
-        f"FROM staging JOIN class_names USING (name) "
+        f"CREATE TABLE {schema}.scores AS SELECT labels.class, clips.clip, staging.score, staging.row, staging.low, "
+        f"staging.high FROM staging JOIN {schema}.labels AS labels USING (name) "
         f'JOIN {schema}.clips AS clips USING (path, "start", "end") '
-        "ORDER BY class_names.class, staging.score DESC, staging.row"
+        "ORDER BY labels.class, staging.score DESC, staging.row"
     )
     cursor.execute("DROP TABLE staging")
     counted = cursor.execute(f"SELECT count(*), count(DISTINCT path) FROM {schema}.clips").fetchone()
     clips, files = counted or (0, 0)
     return clips, files, summarise_sparse(cursor, schema, names)
-
-
-def content_of(
-    kind: TableFormat, clips: int, files: int, classes: tuple[ClassSummary, ...], problems: list[RowProblem]
-) -> TableContent:
-    """The content of a sparse table."""
-    return TableContent(
-        format=kind, layout="sparse", clip_count=clips, file_count=files, classes=classes, problems=tuple(problems)
-    )

@@ -230,7 +230,7 @@ def test_a_pickle_is_refused_with_a_way_to_convert_it(store: TableStore, tmp_pat
 def test_nothing_there_and_a_folder_that_is_no_job(store: TableStore, tmp_path: Path) -> None:
     with pytest.raises(FileMissing):
         store.open(tmp_path / "none.csv", "auto", CancelToken())
-    with pytest.raises(FormatUnknown, match="not that of a job"):
+    with pytest.raises(FormatUnknown, match="neither that of a job"):
         store.open(tmp_path, "auto", CancelToken())
 
 

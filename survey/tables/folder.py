@@ -1,0 +1,78 @@
+"""A folder of tables, one for each recording, read as one.
+
+What lives here: which files of a folder are tables of one format. What must not: job folders (job.py), any format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from rpc.cancel import CancelToken
+from rpc.errors import FormatUnknown, RequestFailed
+from schemas.scores import RowProblem
+from survey.paths import natural_key
+from survey.tables import sparse
+from survey.tables.canonical import TableContent
+from survey.tables.meaning import Meaning
+from survey.tables.sources import MAX_PROBLEMS, Source
+
+_ENDINGS = (".csv", ".txt", ".tsv", ".parquet", ".csv.gz", ".txt.gz", ".tsv.gz")
+
+Recogniser = Callable[[Path], tuple[Source, Meaning] | None]
+
+
+def tables_in(folder: Path) -> tuple[Path, ...]:
+    """The files of `folder` that may be tables, in natural order; hidden ones are none."""
+    named = (path for path in folder.iterdir() if path.name.lower().endswith(_ENDINGS))
+    files = (path for path in named if path.is_file() and not path.name.startswith("."))
+    return tuple(sorted(files, key=lambda path: natural_key(path.name)))
+
+
+def read(
+    cursor: duckdb.DuckDBPyConnection, schema: str, folder: Path, recognise: Recogniser, token: CancelToken
+) -> TableContent:
+    """Fill `schema` (canonical.py) from the tables in `folder`. The first that is recognised decides on the format.
+
+    Raises
+    ------
+    FormatUnknown
+        None is recognised.
+    """
+    skipped: list[RowProblem] = []
+    found = _recognised(folder, recognise, skipped, token)
+    first = next(found, None)
+    if first is None:
+        raise FormatUnknown(f"There are no tables of detections in {folder}.", path=folder)
+    kind = first[1].format
+
+    def same() -> Iterator[tuple[Source, Meaning]]:
+        yield first
+        for source, meaning in found:
+            if meaning.format == kind:
+                yield source, meaning
+            else:
+                message = f"{source.path.name} was left out: it is of the format {meaning.format}, the others {kind}."
+                skipped.append(RowProblem(row=0, message=message))
+
+    content = sparse.read(cursor, schema, same(), token, named=True)
+    return msgspec.structs.replace(content, problems=(*skipped, *content.problems)[:MAX_PROBLEMS])
+
+
+def _recognised(
+    folder: Path, recognise: Recogniser, skipped: list[RowProblem], token: CancelToken
+) -> Iterator[tuple[Source, Meaning]]:
+    for path in tables_in(folder):
+        token.raise_if_cancelled()
+        try:
+            found = recognise(path)
+        except RequestFailed as error:
+            skipped.append(RowProblem(row=0, message=f"{path.name} was left out: {error.message}"))
+            continue
+        if found is None:
+            skipped.append(RowProblem(row=0, message=f"{path.name} was left out: its columns fit no format."))
+        else:
+            yield found

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from rpc.errors import ErrorObject
 from rpc.methods import Params
 from schemas.base import Fraction, Input, NonNegative, Wire
 
@@ -138,3 +139,56 @@ class Clip(Wire, frozen=True):
     decibel_range: tuple[float, float] | None = None
     spectrogram: Blob | None = None
     audio: Blob | None = None
+
+
+class ClipRequest(Input, frozen=True):
+    """One clip of a batch. `clip_id` is the client's own; it comes back with the result."""
+
+    path: ClipPath
+    start_seconds: float
+    end_seconds: float
+    clip_id: str | None = None
+
+
+class ClipsParams(Params, frozen=True):
+    """audio/clips: many clips with the same settings, each as audio/clip gives it. At most 2,000 at once.
+
+    With `partialResultToken` the clips are streamed in order, each as soon as it and those before it are ready, and
+    left out of the result.
+    """
+
+    clips: Annotated[tuple[ClipRequest, ...], Meta(max_length=2000)]
+    spectrogram: SpectrogramSettings = SpectrogramSettings()
+    audio: AudioSettings = AudioSettings()
+    include: tuple[Include, ...] = ("spectrogram", "audio")
+    delivery: Delivery = "inline"
+
+
+class BatchClip(Wire, frozen=True, omit_defaults=True):
+    """A clip of a batch: the fields of Clip, or `error` instead of all of them."""
+
+    clip_id: str | None = None
+    path: str | None = None
+    start_seconds: float | None = None
+    end_seconds: float | None = None
+    duration_seconds: float | None = None
+    sample_rate: int | None = None
+    padded_seconds: tuple[float, float] | None = None
+    frequency_range_hz: tuple[float, float] | None = None
+    decibel_range: tuple[float, float] | None = None
+    spectrogram: Blob | None = None
+    audio: Blob | None = None
+    error: ErrorObject | None = None
+
+
+class Clips(Wire, frozen=True):
+    """The clips in the order of the request. `failed` counts those with an error, streamed ones too."""
+
+    clips: tuple[BatchClip, ...]
+    failed: int
+
+
+class CacheCleared(Wire, frozen=True):
+    """cache/clear: rendered clips were forgotten. `freed_bytes` is the room on the disk that they took."""
+
+    freed_bytes: int

@@ -28,6 +28,8 @@ METHODS: tuple[Method, ...] = (
     Method("rpc.discover", "schemas.discover", "NoParams", "Document"),
     Method("audio/info", "schemas.audio", "InfoParams", "RecordingInfo", _SOUND),
     Method("audio/clip", "schemas.audio", "ClipParams", "Clip", _SOUND),
+    Method("audio/clips", "schemas.audio", "ClipsParams", "Clips"),
+    Method("cache/clear", "schemas.audio", "NoParams", "CacheCleared"),
     Method("folders/scan", "schemas.folders", "ScanParams", "Scan", _FILE),
     Method("config/save", "schemas.config", "SaveParams", "SavedConfig", (errors.ConfigInvalid, *_WRITE)),
     Method("config/load", "schemas.config", "LoadParams", "LoadedConfig", (errors.ConfigInvalid, *_FILE)),

@@ -33,6 +33,15 @@ EXAMPLES: dict[str, dict[str, Any] | None] = {
         "spectrogram": {"colormap": "magma", "frequencyRangeHz": [0, 8000], "widthPixels": 400},
         "audio": {"highpassHz": 200},
     },
+    "audio/clips": {
+        "clips": [
+            {"clipId": "first", "path": "recordings/dawn.wav", "startSeconds": 10.0, "endSeconds": 13.0},
+            {"clipId": "second", "path": "recordings/missing.wav", "startSeconds": 0.0, "endSeconds": 3.0},
+        ],
+        "include": ["spectrogram"],
+        "delivery": "file",
+    },
+    "cache/clear": None,
     "folders/scan": {"folder": "recordings", "probe": True},
     "config/save": {"path": "saved.json", "config": _CONFIG},
     "config/load": {"path": "survey.json"},

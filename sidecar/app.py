@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from rpc.call import Call
     from rpc.channel import Registry
     from rpc.lifecycle import InitializeParams
+    from sidecar.audio.batch import ClipRenderer
     from sidecar.audio.blobs import BlobStore
+    from sidecar.audio.cache import ClipCache
     from sidecar.jobs.manager import JobManager
     from sidecar.scores.session import ScoreSession
 
@@ -57,6 +59,28 @@ class Services:
             return store, store.close
 
         return self._once("blobs", make)
+
+    @property
+    def clip_cache(self) -> ClipCache:
+        """Rendered clips on the disk."""
+
+        def make() -> tuple[ClipCache, Closing]:
+            from sidecar.audio.cache import ClipCache
+
+            return ClipCache(self.settings.cache_folder / "clips"), _nothing
+
+        return self._once("clip_cache", make)
+
+    @property
+    def clips(self) -> ClipRenderer:
+        """The way to clips."""
+
+        def make() -> tuple[ClipRenderer, Closing]:
+            from sidecar.audio.batch import ClipRenderer
+
+            return ClipRenderer(self.blobs, self.clip_cache), _nothing
+
+        return self._once("clips", make)
 
     @property
     def scores(self) -> ScoreSession:
@@ -148,3 +172,7 @@ def _snake_case(verb: str) -> str:
 
 def _drop(_method: str, _params: msgspec.Struct) -> None:
     """Before a client is connected there is nobody to tell."""
+
+
+def _nothing() -> None:
+    """What has nothing to close."""

@@ -21,6 +21,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from rpc.cancel import CancelToken
 from rpc.errors import DecodeFailed, from_os_error
 from survey.decoders.ffmpeg import EXTENSIONS as FFMPEG_EXTENSIONS
 from survey.decoders.ffmpeg import FfmpegDecoder
@@ -138,18 +139,21 @@ class Recording:
         )
 
 
-def open_recording(path: Path) -> Recording:
+def open_recording(path: Path, token: CancelToken | None = None) -> Recording:
     """Open the recording at `path` for reading.
+
+    `token` is looked at where opening or seeking takes long: an MP3 of a day is walked once, ffmpeg decodes once.
 
     Raises
     ------
     rpc.errors.FileMissing, rpc.errors.PermissionRefused
     rpc.errors.DecodeFailed
         A folder, an empty file, no sound file, or one without a single sample.
+    rpc.errors.RequestCancelled
     """
     size_bytes, layout = _look_at(path)
     try:
-        decoder = _decoder_of(path, layout)
+        decoder = _decoder_of(path, layout, token or CancelToken())
     except (soundfile.SoundFileError, OSError, TypeError) as error:
         raise _not_readable(path, error) from error
     if decoder.frames <= 0:
@@ -158,27 +162,27 @@ def open_recording(path: Path) -> Recording:
     return Recording(path, decoder, size_bytes, layout)
 
 
-def _decoder_of(path: Path, layout: WaveLayout | None) -> Decoder:
+def _decoder_of(path: Path, layout: WaveLayout | None, token: CancelToken) -> Decoder:
     if layout is not None:
         if layout.header_is_wrong:
             return _spliced(path, functools.partial(repaired_wave, layout=layout))
         return SoundFileDecoder(_native_name(path))
     mp3 = look_at_mp3(path)
     if mp3 is not None:
-        return Mp3Decoder(_opened_mp3(path, mp3), path, mp3)
+        return Mp3Decoder(_opened_mp3(path, mp3, token), path, mp3, token)
     try:
         decoder = SoundFileDecoder(_native_name(path))
     except soundfile.SoundFileError:
         if path.suffix.lower() in FFMPEG_EXTENSIONS:
-            return FfmpegDecoder(path)
+            return FfmpegDecoder(path, token)
         raise
     return _seeking_exactly(path, decoder) if decoder.subtype == "VORBIS" else decoder
 
 
-def _opened_mp3(path: Path, mp3: Mp3) -> SoundFileDecoder:
+def _opened_mp3(path: Path, mp3: Mp3, token: CancelToken) -> SoundFileDecoder:
     if mp3.announced:
         return SoundFileDecoder(_native_name(path))
-    index = index_frames(path, mp3)
+    index = index_frames(path, mp3, token)
     return _spliced(path, functools.partial(announced_mp3, index=index), lead_samples(mp3))
 
 

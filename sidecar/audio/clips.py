@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,11 +65,10 @@ class Cut:
         return self.silent_before / self.rate, self.silent_after / self.rate
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedClip:
+class RenderedClip(msgspec.Struct, frozen=True):
     """A clip as bytes, before it is delivered. `rate` (Hz) is that of the WAV."""
 
-    path: Path
+    path: str
     start_seconds: float
     end_seconds: float
     duration_seconds: float
@@ -79,8 +78,8 @@ class RenderedClip:
     wav: bytes | None
 
 
-def render_clip(request: ClipParams, token: CancelToken, blobs: BlobStore) -> Clip:
-    """The clip that `request` asks for, its picture and sound delivered by `blobs`.
+def render_clip(request: ClipParams, token: CancelToken) -> RenderedClip:
+    """The clip that `request` asks for.
 
     Raises
     ------
@@ -91,9 +90,8 @@ def render_clip(request: ClipParams, token: CancelToken, blobs: BlobStore) -> Cl
     rpc.errors.RequestCancelled
     """
     check_times(request.start_seconds, request.end_seconds)
-    with open_recording(path_from_wire(request.path)) as recording:
-        rendered = render_from(recording, request, token)
-    return deliver(rendered, request, blobs)
+    with open_recording(path_from_wire(request.path), token) as recording:
+        return render_from(recording, request, token)
 
 
 def render_from(recording: Recording, request: ClipParams, token: CancelToken) -> RenderedClip:
@@ -110,7 +108,7 @@ def render_from(recording: Recording, request: ClipParams, token: CancelToken) -
         prepared, rate = prepare_sound(samples, recording.sample_rate, request.audio)
         sound = encode_wav(prepared, rate)
     return RenderedClip(
-        path=recording.path,
+        path=path_to_wire(recording.path),
         start_seconds=request.start_seconds,
         end_seconds=request.end_seconds,
         duration_seconds=cut.samples / recording.sample_rate,
@@ -125,7 +123,7 @@ def deliver(rendered: RenderedClip, request: ClipParams, blobs: BlobStore) -> Cl
     """The result struct of a rendered clip."""
     picture, sound = rendered.picture, rendered.wav
     return Clip(
-        path=path_to_wire(rendered.path),
+        path=rendered.path,
         start_seconds=rendered.start_seconds,
         end_seconds=rendered.end_seconds,
         duration_seconds=rendered.duration_seconds,

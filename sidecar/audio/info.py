@@ -5,15 +5,16 @@ What lives here: the result of audio/info. What must not: clips.
 
 from __future__ import annotations
 
+from rpc.cancel import CancelToken
 from schemas.audio import InfoParams, RecordingInfo
 from survey.metadata import read_metadata
 from survey.paths import path_from_wire, path_to_wire
 from survey.recordings import open_recording
 
 
-def describe_recording(params: InfoParams) -> RecordingInfo:
+def describe_recording(params: InfoParams, token: CancelToken) -> RecordingInfo:
     """Format, length, and when and where the recording was made. Raises as `open_recording`."""
-    with open_recording(path_from_wire(params.path)) as recording:
+    with open_recording(path_from_wire(params.path), token) as recording:
         metadata = read_metadata(recording)
         return RecordingInfo(
             path=path_to_wire(recording.path),

@@ -13,9 +13,9 @@ from __future__ import annotations
 import functools
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,8 +32,7 @@ _SILENT_DECIBELS = -250.0
 Scale = Literal["linear", "mel", "log"]
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(msgspec.Struct, frozen=True):
     """A drawn spectrogram: the PNG, and what its edges (Hz) and colours (dB) stand for."""
 
     png: bytes

@@ -104,7 +104,7 @@ def _probed(files: Iterable[FoundFile], unreadable: list[SkippedPath], token: Ca
     with ThreadPoolExecutor(max_workers=2 * (os.cpu_count() or 1), thread_name_prefix="probe") as pool:
         try:
             for file in files:
-                waiting.append(pool.submit(_probe, file))
+                waiting.append(pool.submit(_probe, file, token))
                 if len(waiting) >= _PROBES_AHEAD:
                     yield from _sorted_out(waiting.popleft(), unreadable)
             while waiting:
@@ -131,9 +131,9 @@ def _wrong_extension(path: Path, found_format: str) -> str | None:
     return f"{path} is {found_format} inside, not what its extension {extension} says."
 
 
-def _probe(file: FoundFile) -> ScannedFile | SkippedPath:
+def _probe(file: FoundFile, token: CancelToken) -> ScannedFile | SkippedPath:
     try:
-        with open_recording(file.path) as recording:
+        with open_recording(file.path, token) as recording:
             recorded_at = read_metadata(recording).recorded_at
             return ScannedFile(
                 path=path_to_wire(file.path),

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.audio import Clip, ClipParams, InfoParams, RecordingInfo
-from sidecar.audio.clips import render_clip
+import msgspec
+
+from rpc.call import Progress
+from rpc.errors import RpcError
+from schemas.audio import BatchClip, Clip, ClipParams, ClipRequest, Clips, ClipsParams, InfoParams, RecordingInfo
+from sidecar.audio.batch import Outcome, in_batch
 from sidecar.audio.info import describe_recording
 
 if TYPE_CHECKING:
@@ -15,9 +19,48 @@ if TYPE_CHECKING:
 
 def info(params: InfoParams, call: Call, services: Services) -> RecordingInfo:
     """audio/info."""
-    return describe_recording(params)
+    return describe_recording(params, call.token)
 
 
 def clip(params: ClipParams, call: Call, services: Services) -> Clip:
-    """audio/clip. `services.blobs` is the process's one sidecar.audio.blobs.BlobStore."""
-    return render_clip(params, call.token, services.blobs)
+    """audio/clip."""
+    return services.clips.render(params, call.token)
+
+
+def clips(params: ClipsParams, call: Call, services: Services) -> Clips:
+    """audio/clips. A clip that cannot be rendered carries its own error, and the others come all the same."""
+    total = len(params.clips)
+    call.begin(Progress(title="Rendering clips", done=0, total=total, unit="clips"))
+    rows: list[BatchClip] = []
+    failed = 0
+
+    def on_ready(number: int, outcome: Outcome) -> None:
+        nonlocal failed
+        failed += isinstance(outcome, RpcError)
+        row = _row(params.clips[number].clip_id, number, outcome)
+        if call.wants_partial:
+            call.partial([row])
+        else:
+            rows.append(row)
+        call.report(Progress(done=number + 1, total=total, unit="clips"))
+
+    services.clips.render_all([_single(params, request) for request in params.clips], call.token, on_ready)
+    return Clips(clips=tuple(rows), failed=failed)
+
+
+def _single(params: ClipsParams, request: ClipRequest) -> ClipParams:
+    return ClipParams(
+        path=request.path,
+        start_seconds=request.start_seconds,
+        end_seconds=request.end_seconds,
+        spectrogram=params.spectrogram,
+        audio=params.audio,
+        include=params.include,
+        delivery=params.delivery,
+    )
+
+
+def _row(clip_id: str | None, number: int, outcome: Outcome) -> BatchClip:
+    if isinstance(outcome, RpcError):
+        return BatchClip(clip_id=clip_id, error=in_batch(outcome, number).to_wire())
+    return BatchClip(clip_id=clip_id, **msgspec.structs.asdict(outcome))

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from rpc.errors import RequestCancelled, RpcError
+from rpc.errors import RpcError
 from schemas.audio import ClipParams
 from schemas.detections import Detection, Render, Sample, SampleParams
-from sidecar.audio.clips import render_clip
+from sidecar.audio.batch import Outcome
 from sidecar.scores.sampling import sample_detections
 
 if TYPE_CHECKING:
@@ -22,12 +22,14 @@ def sample(params: SampleParams, call: Call, services: Services) -> Sample:
     found = sample_detections(services.scores.get(params.scores_id), params, call.token)
     if params.render is None:
         return found
-    rendered = tuple(_rendered(detection, params.render, call, services) for detection in found.detections)
+    requests = [_clip_of(detection, params.render) for detection in found.detections]
+    outcomes = services.clips.render_all(requests, call.token)
+    rendered = tuple(map(_with_clip, found.detections, outcomes))
     return msgspec.structs.replace(found, detections=rendered)
 
 
-def _rendered(detection: Detection, render: Render, call: Call, services: Services) -> Detection:
-    request = ClipParams(
+def _clip_of(detection: Detection, render: Render) -> ClipParams:
+    return ClipParams(
         path=detection.path,
         start_seconds=detection.start_seconds,
         end_seconds=detection.end_seconds,
@@ -36,9 +38,9 @@ def _rendered(detection: Detection, render: Render, call: Call, services: Servic
         include=render.include,
         delivery=render.delivery,
     )
-    try:
-        return msgspec.structs.replace(detection, clip=render_clip(request, call.token, services.blobs))
-    except RequestCancelled:
-        raise
-    except RpcError as error:
-        return msgspec.structs.replace(detection, error=error.to_wire())
+
+
+def _with_clip(detection: Detection, outcome: Outcome) -> Detection:
+    if isinstance(outcome, RpcError):
+        return msgspec.structs.replace(detection, error=outcome.to_wire())
+    return msgspec.structs.replace(detection, clip=outcome)

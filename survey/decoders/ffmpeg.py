@@ -18,6 +18,7 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
+from rpc.cancel import CancelToken
 from rpc.errors import DecodeFailed
 from survey.decoders.libsndfile import SoundFileDecoder
 
@@ -39,7 +40,7 @@ class _Decoded:
         self._files: OrderedDict[_Key, Path] = OrderedDict()
         self._folder: Path | None = None
 
-    def get(self, path: Path) -> Path:
+    def get(self, path: Path, token: CancelToken) -> Path:
         status = path.stat()
         key = (path, status.st_size, status.st_mtime_ns)
         with self._lock:
@@ -50,7 +51,7 @@ class _Decoded:
                 if found is not None:
                     self._files.move_to_end(key)
                     return found
-            decoded = _decode(path, self._new_name())
+            decoded = _decode(path, self._new_name(), token)
             with self._lock:
                 self._files[key] = decoded
                 self._make_room()
@@ -87,24 +88,30 @@ class FfmpegDecoder(SoundFileDecoder):
     ------
     rpc.errors.DecodeFailed
         There is no ffmpeg, or it cannot read this file.
+    rpc.errors.RequestCancelled
     OSError
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(_DECODED.get(path)))
+    def __init__(self, path: Path, token: CancelToken) -> None:
+        super().__init__(str(_DECODED.get(path, token)))
         self.format, self.subtype = path.suffix[1:].upper(), "FFMPEG"
 
 
-def _decode(path: Path, target: Path) -> Path:
+def _decode(path: Path, target: Path, token: CancelToken) -> Path:
     program = os.environ.get("DIPPER_FFMPEG") or shutil.which("ffmpeg")
     if program is None:
         raise DecodeFailed(f"{path} can only be read with ffmpeg, which is not installed here.", path=path, hint=_HINT)
     command = [program, "-nostdin", "-v", "error", "-y", "-i", _argument(path), "-map", "0:a:0", "-vn", "-sn", "-dn"]
     command += ["-c:a", "pcm_f32le", "-rf64", "auto", "-f", "wav", _argument(target)]
-    result = subprocess.run(command, capture_output=True, env=_environment(), check=False)
-    if result.returncode != 0:
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_environment()
+    ) as process:
+        token.on_cancel(process.kill)
+        _, said = process.communicate()
+    if process.returncode != 0:
         target.unlink(missing_ok=True)
-        last = result.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it gave no reason"]
+        token.raise_if_cancelled()
+        last = said.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it gave no reason"]
         raise DecodeFailed(f"{path} cannot be read as a recording: ffmpeg says: {last[0]}.", path=path)
     return target
 

@@ -18,6 +18,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from rpc.cancel import CancelToken
 from survey.decoders.mp3_frames import Mp3, index_frames, lead_in
 from survey.decoders.ogg_pages import Stream, find_pages
 
@@ -174,14 +175,15 @@ class VorbisDecoder(SplicingDecoder):
 class Mp3Decoder(SplicingDecoder):
     """MP3, spliced of a lead-in and some frames, which are walked when this is first needed."""
 
-    def __init__(self, decoder: SoundFileDecoder, path: Path, mp3: Mp3) -> None:
+    def __init__(self, decoder: SoundFileDecoder, path: Path, mp3: Mp3, token: CancelToken) -> None:
         super().__init__(decoder)
         self._path = path
         self._mp3 = mp3
+        self._token = token
 
     def _stretch(self, start: int, count: int) -> tuple[bytes, int]:
         per_frame = self._mp3.samples_per_frame
-        index = index_frames(self._path, self._mp3)
+        index = index_frames(self._path, self._mp3, self._token)
         first = (start + self._mp3.delay) // per_frame
         last = -(-(start + count + self._mp3.delay) // per_frame)
         begin, end, first, last = index.find(first - _MP3_RUN_UP_FRAMES, last)

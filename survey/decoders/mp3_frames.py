@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from rpc.cancel import CancelToken
 from survey.decoders.spliced import SplicedFile
 
 INDEX_STEP = 16
@@ -75,6 +76,11 @@ class FrameIndex:
         return self.offsets[begin], self.offsets[end], begin * INDEX_STEP, end * INDEX_STEP
 
 
+_KEPT_INDEXES = 256
+_indexed: dict[tuple[Path, int, int], FrameIndex] = {}
+"""By path, size and mtime. Threads may walk a file twice, which costs time only."""
+
+
 def look_at_mp3(path: Path) -> Mp3 | None:
     """How the MP3 at `path` begins; None for any other file."""
     with path.open("rb") as file:
@@ -95,10 +101,23 @@ def look_at_mp3(path: Path) -> Mp3 | None:
     return Mp3(first, start, announced=False, delay=0)
 
 
-def index_frames(path: Path, mp3: Mp3) -> FrameIndex:
-    """Walk all frames of a file. The result is remembered until the file changes."""
+def index_frames(path: Path, mp3: Mp3, token: CancelToken) -> FrameIndex:
+    """Walk all frames of a file. The result is remembered until the file changes.
+
+    Raises
+    ------
+    OSError, rpc.errors.RequestCancelled
+    """
     status = path.stat()
-    return _indexed(path, mp3, status.st_size, status.st_mtime_ns)
+    key = (path, status.st_size, status.st_mtime_ns)
+    index = _indexed.get(key)
+    if index is None:
+        with path.open("rb") as file:
+            index = _walk(file, mp3, status.st_size, token)
+        while len(_indexed) >= _KEPT_INDEXES:
+            _indexed.pop(next(iter(_indexed)), None)
+        _indexed[key] = index
+    return index
 
 
 def announced_mp3(file: BinaryIO, index: FrameIndex) -> SplicedFile:
@@ -125,28 +144,25 @@ def lead_samples(mp3: Mp3) -> int:
     return mp3.samples_per_frame - _DECODER_DELAY
 
 
-@functools.lru_cache(maxsize=256)
-def _indexed(path: Path, mp3: Mp3, size: int, _modified_ns: int) -> FrameIndex:
-    with path.open("rb") as file:
-        return _walk(file, mp3, size)
-
-
-def _walk(file: BinaryIO, mp3: Mp3, size: int) -> FrameIndex:
+def _walk(file: BinaryIO, mp3: Mp3, size: int, token: CancelToken) -> FrameIndex:
     """From frame to frame. Rubbish between frames is passed over, as the decoder does."""
     offsets = array("Q")
-    place, count = _follow(file, mp3.start, size, offsets, 0)
+    place, count = _follow(file, mp3.start, size, offsets, 0, token)
     while (rubbish := _rubbish_before_next(file, place, mp3.first)) is not None:
-        place, count = _follow(file, place + rubbish, size, offsets, count)
+        place, count = _follow(file, place + rubbish, size, offsets, count, token)
     return FrameIndex(mp3, offsets, place, count)
 
 
-def _follow(file: BinaryIO, place: int, size: int, offsets: array[int], count: int) -> tuple[int, int]:
+def _follow(
+    file: BinaryIO, place: int, size: int, offsets: array[int], count: int, token: CancelToken
+) -> tuple[int, int]:
     """Walk frames from `place` on, the first being number `count`, to where no whole frame begins.
 
     Returns that place, and the number of frames before it.
     """
     lengths, read_header = _frame_lengths(), struct.Struct(">I").unpack_from
     while True:
+        token.raise_if_cancelled()
         file.seek(place)
         block = file.read(_BLOCK_BYTES)
         at, last, limit = 0, len(block) - 4, size - place

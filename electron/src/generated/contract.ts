@@ -26,6 +26,20 @@ export interface AudioClipParams extends Tokens {
 }
 
 /**
+ * audio/clips: many clips with the same settings, each as audio/clip gives it. At most 2,000 at once.
+ *
+ * With `partialResultToken` the clips are streamed in order, each as soon as it and those before it are ready, and
+ * left out of the result.
+ */
+export interface AudioClipsParams extends Tokens {
+  clips: ReadonlyArray<ClipRequest>;
+  spectrogram?: SpectrogramSettings;
+  audio?: AudioSettings;
+  include?: ReadonlyArray<"audio" | "spectrogram">; // default ["spectrogram","audio"]
+  delivery?: "file" | "inline"; // default "inline"
+}
+
+/**
  * audio/info: what is known of the recording at `path`.
  */
 export interface AudioInfoParams extends Tokens {
@@ -44,6 +58,31 @@ export interface AudioSettings {
   sampleRate?: number | null;
   highpassHz?: number | null;
   lowpassHz?: number | null;
+}
+
+/**
+ * A clip of a batch: the fields of Clip, or `error` instead of all of them.
+ */
+export interface BatchClip {
+  clipId?: string | null;
+  path?: string | null;
+  startSeconds?: number | null;
+  endSeconds?: number | null;
+  durationSeconds?: number | null;
+  sampleRate?: number | null;
+  paddedSeconds?: [number, number] | null;
+  frequencyRangeHz?: [number, number] | null;
+  decibelRange?: [number, number] | null;
+  spectrogram?: InlineBlob | FileBlob | null;
+  audio?: InlineBlob | FileBlob | null;
+  error?: ErrorObject | null;
+}
+
+/**
+ * cache/clear: rendered clips were forgotten. `freedBytes` is the room on the disk that they took.
+ */
+export interface CacheCleared {
+  freedBytes: number;
 }
 
 /**
@@ -101,6 +140,24 @@ export interface Clip {
   decibelRange: [number, number] | null;
   spectrogram: InlineBlob | FileBlob | null;
   audio: InlineBlob | FileBlob | null;
+}
+
+/**
+ * One clip of a batch. `clipId` is the client's own; it comes back with the result.
+ */
+export interface ClipRequest {
+  path: string;
+  startSeconds: number;
+  endSeconds: number;
+  clipId?: string | null;
+}
+
+/**
+ * The clips in the order of the request. `failed` counts those with an error, streamed ones too.
+ */
+export interface Clips {
+  clips: ReadonlyArray<BatchClip>;
+  failed: number;
 }
 
 /**
@@ -731,7 +788,7 @@ export interface ScannedFile {
 export interface ScoreTable {
   scoresId: string;
   path: string;
-  format: "job" | "opensoundscape" | "simple" | "sparse";
+  format: "audacity" | "birdnet" | "birdnet-raven" | "chirpity" | "job" | "kaleidoscope" | "opensoundscape" | "raven" | "simple" | "sparse";
   layout: "dense" | "sparse";
   rowCount: number;
   fileCount: number;
@@ -752,7 +809,7 @@ export interface ScoresCloseParams extends Tokens {
  */
 export interface ScoresLoadParams extends Tokens {
   path: string;
-  format?: "auto" | "job" | "opensoundscape" | "simple" | "sparse"; // default "auto"
+  format?: "auto" | "audacity" | "birdnet" | "birdnet-raven" | "chirpity" | "job" | "kaleidoscope" | "opensoundscape" | "raven" | "simple" | "sparse"; // default "auto"
   audioRoot?: string | null;
 }
 
@@ -830,6 +887,8 @@ export const Health = new RequestType0<Health, ErrorData>("health");
 export const RpcDiscover = new RequestType0<Record<string, unknown>, ErrorData>("rpc.discover");
 export const AudioInfo = new RequestType<AudioInfoParams, RecordingInfo, ErrorData>("audio/info");
 export const AudioClip = new RequestType<AudioClipParams, Clip, ErrorData>("audio/clip");
+export const AudioClips = new RequestType<AudioClipsParams, Clips, ErrorData>("audio/clips");
+export const CacheClear = new RequestType0<CacheCleared, ErrorData>("cache/clear");
 export const FoldersScan = new RequestType<FoldersScanParams, Scan, ErrorData>("folders/scan");
 export const ConfigSave = new RequestType<ConfigSaveParams, SavedConfig, ErrorData>("config/save");
 export const ConfigLoad = new RequestType<ConfigLoadParams, LoadedConfig, ErrorData>("config/load");
@@ -854,6 +913,8 @@ export interface Methods {
   "rpc.discover": { params: Tokens; result: Record<string, unknown> };
   "audio/info": { params: AudioInfoParams; result: RecordingInfo };
   "audio/clip": { params: AudioClipParams; result: Clip };
+  "audio/clips": { params: AudioClipsParams; result: Clips };
+  "cache/clear": { params: Tokens; result: CacheCleared };
   "folders/scan": { params: FoldersScanParams; result: Scan };
   "config/save": { params: ConfigSaveParams; result: SavedConfig };
   "config/load": { params: ConfigLoadParams; result: LoadedConfig };

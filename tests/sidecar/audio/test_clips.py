@@ -19,8 +19,9 @@ from PIL import Image
 from rpc.cancel import CancelToken
 from rpc.errors import DecodeFailed, FileMissing, InvalidParams, RequestCancelled
 from schemas.audio import AudioSettings, ClipParams, FileBlob, InlineBlob, SpectrogramSettings
+from sidecar.audio.batch import ClipRenderer
 from sidecar.audio.blobs import BlobStore
-from sidecar.audio.clips import nearest_sample, render_clip
+from sidecar.audio.clips import nearest_sample
 from tests.sounds import noise, tone, write_sound
 
 RATE = 22050
@@ -45,7 +46,7 @@ def blobs(tmp_path):
 
 def clip_of(path, start, end, blobs=None, token=None, **options):
     request = ClipParams(path=str(path), start_seconds=start, end_seconds=end, **options)
-    return render_clip(request, token or CancelToken(), blobs or BlobStore())
+    return ClipRenderer(blobs or BlobStore()).render(request, token or CancelToken())
 
 
 def samples_of(clip):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from rpc.cancel import CancelToken
 from rpc.errors import DecodeFailed
 from survey.decoders import ffmpeg
 from survey.recordings import open_recording
@@ -239,7 +240,7 @@ def test_decoded_files_make_room(tmp_path, ffmpeg_program, monkeypatch):
     decoded = ffmpeg._Decoded()
     waves = [write_sound(tmp_path / f"{number}.wav", noise(150_000), 44100) for number in range(3)]
 
-    kept = [decoded.get(wave) for wave in waves]
+    kept = [decoded.get(wave, CancelToken()) for wave in waves]
 
     assert [path.exists() for path in kept] == [False, False, True]
     assert struct.unpack("<4s", kept[-1].read_bytes()[:4]) == (b"RIFF",)

@@ -23,6 +23,7 @@ from rpc.errors import ConfigInvalid, InternalError, JobNotFound, RequestFailed,
 from schemas.config import CheckpointModel, Config, ModelConfig, ZooModel
 from schemas.jobs import JobState
 from survey import atomic
+from survey.config import normalised
 from survey.lock import FolderLock, is_locked
 
 _FORBIDDEN_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
@@ -72,7 +73,7 @@ class JobFolder:
         PermissionRefused, DiskFull, RequestFailed
             The folder cannot be made or written.
         """
-        config = with_absolute_paths(config)
+        config = normalised(config, Path.cwd())
         folder = cls(_make_folder(Path(config.output.folder), _folder_name(config.name, now)))
         folder.write_config(config)
         created = now.astimezone(UTC).isoformat(timespec="seconds")
@@ -182,23 +183,6 @@ class JobFolder:
         return is_locked(self.lock_path)
 
 
-def with_absolute_paths(config: Config) -> Config:
-    """The config with every path made absolute from the working folder."""
-    replace = msgspec.structs.replace
-    inputs = config.input
-    absolute_inputs = replace(
-        inputs,
-        files=tuple(_absolute(path) for path in inputs.files),
-        folders=tuple(_absolute(path) for path in inputs.folders),
-        patterns=tuple(_absolute(path) for path in inputs.patterns),
-    )
-    model = config.model
-    if isinstance(model, CheckpointModel):
-        model = replace(model, path=_absolute(model.path))
-    output = replace(config.output, folder=_absolute(config.output.folder))
-    return replace(config, model=model, input=absolute_inputs, output=output)
-
-
 def model_name(model: ModelConfig) -> str:
     """A model as people call it."""
     if isinstance(model, ZooModel):
@@ -206,11 +190,6 @@ def model_name(model: ModelConfig) -> str:
     if isinstance(model, CheckpointModel):
         return Path(model.path).name
     return f"RIBBIT: {model.class_name}"
-
-
-def _absolute(path: str) -> str:
-    # Not resolve(): a link to a drive keeps the name that its user knows it by.
-    return str(Path(path).expanduser().absolute())
 
 
 def _folder_name(name: str, now: datetime) -> str:

@@ -5,29 +5,18 @@ What lives here: that translation. What must not: changing anything.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 
 from rpc.call import Progress
-from schemas.config import CheckpointModel, Config, ModelConfig, ZooModel
+from schemas.config import Config
 from schemas.jobs import Job, JobReport, OutputFile
 from schemas.worker import JobOutcome
 from sidecar.jobs.index import KnownJob
 from sidecar.jobs.state import follow
-from survey.job_folder import JobFolder, JobRecord
+from survey.job_folder import JobFolder, JobRecord, model_name
 from survey.paths import path_to_wire
 
 _MAX_FAILURES = 100
-
-
-def model_name(model: ModelConfig) -> str:
-    """A model as people call it."""
-    if isinstance(model, ZooModel):
-        return model.name
-    if isinstance(model, CheckpointModel):
-        return Path(model.path).name
-    return f"RIBBIT: {model.class_name}"
 
 
 def known_job(folder: JobFolder, record: JobRecord, config: Config) -> KnownJob:

@@ -45,6 +45,9 @@ METHODS: tuple[Method, ...] = (
     Method("jobs/log", "schemas.jobs", "LogParams", "JobLog", (errors.JobNotFound, *_FILE)),
     Method("jobs/remove", "schemas.jobs", "RemoveParams", "Removed", (errors.JobNotFound, errors.Busy, *_WRITE)),
     Method("scores/load", "schemas.scores", "LoadParams", "ScoreTable", (errors.FormatUnknown, *_FILE)),
+    Method("scores/page", "schemas.scores", "PageParams", "Page", (errors.ScoresNotFound,)),
+    Method("scores/histogram", "schemas.scores", "HistogramParams", "Histogram", (errors.ScoresNotFound,)),
+    Method("scores/summary", "schemas.scores", "SummaryParams", "Summary", (errors.ScoresNotFound,)),
     Method("detections/sample", "schemas.detections", "SampleParams", "Sample", (errors.ScoresNotFound,)),
     Method("scores/close", "schemas.scores", "CloseParams", "None", (errors.ScoresNotFound,)),
 )

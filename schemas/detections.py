@@ -22,16 +22,21 @@ class Render(Input, frozen=True):
 
 
 class SampleParams(Params, frozen=True):
-    """detections/sample: the `count` highest scores of `class` within `score_range` (both ends included).
+    """detections/sample: `count` scores of `class` within `score_range` (both ends included).
 
-    A row that stands for a whole file is shown by its first `seconds_when_whole_file` seconds.
+    "top" takes the highest, "random" any, "stratified" as many from each part of the range of scores. With
+    `group_by` every recording, date or site gives as many as the others, as far as it has them. The same `seed`
+    chooses the same again. A row that stands for a whole file is shown by its first `seconds_when_whole_file`
+    seconds.
     """
 
     scores_id: str
     class_: Annotated[str, Meta(min_length=1)]
     score_range: tuple[float, float] | None = None
     count: Annotated[int, Meta(ge=1, le=10_000)] = 12
-    strategy: Literal["top"] = "top"
+    strategy: Literal["top", "random", "stratified"] = "top"
+    seed: Annotated[int, Meta(ge=0, lt=2**53)] = 0
+    group_by: Literal["file", "date", "site"] | None = None
     render: Render | None = None
     seconds_when_whole_file: Annotated[float, Meta(gt=0)] = 5.0
 

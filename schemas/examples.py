@@ -57,6 +57,9 @@ EXAMPLES: dict[str, dict[str, Any] | None] = {
     "jobs/log": {"jobId": "<jobId>", "tail": 20},
     "jobs/remove": {"jobId": "<jobId>", "deleteFiles": True},
     "scores/load": {"path": "predictions.csv"},
+    "scores/page": {"scoresId": "<scoresId>", "class": "toad", "sort": "score", "limit": 10},
+    "scores/histogram": {"scoresId": "<scoresId>", "class": "toad", "bins": 5},
+    "scores/summary": {"scoresId": "<scoresId>", "by": "file", "threshold": 0.5},
     "detections/sample": {"scoresId": "<scoresId>", "class": "toad", "count": 3, "scoreRange": [0, 1]},
     "scores/close": {"scoresId": "<scoresId>"},
 }

@@ -1,10 +1,23 @@
-"""scores/*: tables of scores."""
+"""scores/*: tables of scores, and questions about them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.scores import CloseParams, LoadParams, ScoreTable
+from schemas.scores import (
+    CloseParams,
+    Histogram,
+    HistogramParams,
+    LoadParams,
+    Page,
+    PageParams,
+    ScoreTable,
+    Summary,
+    SummaryParams,
+)
+from sidecar.scores.histogram import histogram_of
+from sidecar.scores.page import page_of
+from sidecar.scores.summary import summary_of
 
 if TYPE_CHECKING:
     from rpc.call import Call
@@ -14,6 +27,21 @@ if TYPE_CHECKING:
 def load(params: LoadParams, call: Call, services: Services) -> ScoreTable:
     """scores/load. `services.scores` is the process's one sidecar.scores.session.ScoreSession."""
     return services.scores.load(params, call.token)
+
+
+def page(params: PageParams, call: Call, services: Services) -> Page:
+    """scores/page."""
+    return page_of(services.scores.get(params.scores_id), params, call.token)
+
+
+def histogram(params: HistogramParams, call: Call, services: Services) -> Histogram:
+    """scores/histogram."""
+    return histogram_of(services.scores.get(params.scores_id), params, call.token)
+
+
+def summary(params: SummaryParams, call: Call, services: Services) -> Summary:
+    """scores/summary."""
+    return summary_of(services.scores.get(params.scores_id), params, call.token)
 
 
 def close(params: CloseParams, call: Call, services: Services) -> None:

@@ -1,7 +1,7 @@
 """What is asked of a table, as SQL.
 
-What lives here: the relation of one class's scores, which dense and sparse tables offer alike, and the
-conditions on it. What must not: which detections are chosen (sampling.py).
+What lives here: the relation of scores, which dense and sparse tables offer alike, and the conditions on it. What
+must not: which detections are chosen (sampling.py), counting (histogram.py, summary.py).
 
 Absent scores and NaN are in no answer.
 """
@@ -9,18 +9,31 @@ Absent scores and NaN are in no answer.
 from __future__ import annotations
 
 import math
+import sys
 
 from rpc.errors import InvalidParams
 from sidecar.scores.session import OpenTable
 
 
-def scores_of(table: OpenTable, position: int) -> str:
-    """A query for every score of a class: row, clip, score. Clips are looked up later, for few rows."""
+def scores_of(table: OpenTable, position: int | None) -> str:
+    """A query for every score of a class, or of all classes: row, clip, class, score.
+
+    Clips are looked up later, for the few rows that are wanted.
+    """
     schema = table.stored.schema
-    if table.stored.content.layout == "dense":
+    if table.stored.content.layout == "sparse":
+        chosen = "TRUE" if position is None else f"class = {position}"
+        return f"SELECT row, clip, class, score FROM {schema}.scores WHERE {chosen} AND NOT isnan(score)"
+    if position is not None:
         column = f"s{position}"
-        return f"SELECT row, row AS clip, {column} AS score FROM {schema}.clips WHERE NOT isnan({column})"
-    return f"SELECT row, clip, score FROM {schema}.scores WHERE class = {position} AND NOT isnan(score)"
+        return (
+            f"SELECT row, row AS clip, {position} AS class, {column} AS score FROM {schema}.clips "
+            f"WHERE NOT isnan({column})"
+        )
+    count = len(table.stored.content.classes)
+    columns = ", ".join(f"s{index}" for index in range(count))
+    every = f"SELECT row, unnest(range({count})) AS class, unnest([{columns}]) AS score FROM {schema}.clips"
+    return f"SELECT row, row AS clip, class, score FROM ({every}) WHERE NOT isnan(score)"
 
 
 def clips_of(table: OpenTable) -> str:
@@ -42,9 +55,14 @@ def within(score_range: tuple[float, float] | None, path: str = "$.scoreRange") 
     low, high = score_range
     if math.isnan(low) or math.isnan(high) or low > high:
         raise InvalidParams(f"{path}: the lower end ({low:g}) must not be above the upper ({high:g}).")
-    return f"score BETWEEN {_number(low)} AND {_number(high)}"
+    return f"score BETWEEN {number(low)} AND {number(high)}"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """A DOUBLE in SQL, bit for bit."""
     return f"CAST('{value!r}' AS DOUBLE)"
+
+
+def finite(score: float) -> float:
+    """JSON knows no infinity; the largest number there is keeps the order."""
+    return max(-sys.float_info.max, min(score, sys.float_info.max))

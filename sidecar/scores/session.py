@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +47,18 @@ class OpenTable:
         guess = nearest(name, self.positions)
         hint = f"Did you mean `{guess}`?" if guess else f"It has {self._some_names()}."
         raise ScoresNotFound(f"{self.path.name} has no class `{name}`.", path=self.path, hint=hint)
+
+    def names(self, token: CancelToken) -> tuple[str, ...]:
+        """Every recording, by its name in the table."""
+        with self.store.cursor(token) as cursor:
+            rows = cursor.execute(f"SELECT DISTINCT path FROM {self.stored.schema}.clips").fetchall()
+        return tuple(row[0] for row in rows)
+
+    def names_and_places(self, token: CancelToken) -> Iterator[tuple[str, str]]:
+        """Every recording: its name in the table, and where it is now, as clients know it."""
+        for name in self.names(token):
+            token.raise_if_cancelled()
+            yield name, path_to_wire(self.recordings.find(name))
 
     def _some_names(self) -> str:
         names = [f"`{name}`" for name in list(self.positions)[:_NAMES_SHOWN]]

@@ -221,16 +221,21 @@ export interface Detection {
 }
 
 /**
- * detections/sample: the `count` highest scores of `class` within `scoreRange` (both ends included).
+ * detections/sample: `count` scores of `class` within `scoreRange` (both ends included).
  *
- * A row that stands for a whole file is shown by its first `secondsWhenWholeFile` seconds.
+ * "top" takes the highest, "random" any, "stratified" as many from each part of the range of scores. With
+ * `groupBy` every recording, date or site gives as many as the others, as far as it has them. The same `seed`
+ * chooses the same again. A row that stands for a whole file is shown by its first `secondsWhenWholeFile`
+ * seconds.
  */
 export interface DetectionsSampleParams extends Tokens {
   scoresId: string;
   class: string;
   scoreRange?: [number, number] | null;
   count?: number; // default 12
-  strategy?: "top"; // default "top"
+  strategy?: "random" | "stratified" | "top"; // default "top"
+  seed?: number; // default 0
+  groupBy?: "date" | "file" | "site" | null;
   render?: Render | null;
   secondsWhenWholeFile?: number; // default 5.0
 }
@@ -384,6 +389,14 @@ export interface Health {
 }
 
 /**
+ * `counts[i]` scores lie between `edges[i]` and `edges[i + 1]`.
+ */
+export interface Histogram {
+  edges: ReadonlyArray<number>;
+  counts: ReadonlyArray<number>;
+}
+
+/**
  * How the model is run.
  *
  * `clipOverlapSeconds` is how much neighbouring clips share. `workers` counts the threads that read
@@ -443,7 +456,7 @@ export interface InitializeResult {
 export interface InlineBlob {
   kind: "inline";
   mime: string;
-  base64: string;
+  base64: unknown;
 }
 
 /**
@@ -653,6 +666,14 @@ export interface OutputFile {
 }
 
 /**
+ * Some rows; `total` counts all that fit.
+ */
+export interface Page {
+  rows: ReadonlyArray<ScoreRow>;
+  total: number;
+}
+
+/**
  * The value of a `$/progress` notification.
  *
  * `done` of `total` are counted in `unit`; `percentage` is 0..100. Jobs add clips per second, seconds of
@@ -783,6 +804,18 @@ export interface ScannedFile {
 }
 
 /**
+ * A score. `row` is its row in the table, counted from 0; times of 0 and 0 stand for a whole file.
+ */
+export interface ScoreRow {
+  row: number;
+  path: string;
+  startSeconds: number;
+  endSeconds: number;
+  class: string;
+  score: number;
+}
+
+/**
  * An open table. `rowCount` counts clips; `problems` lists at most 1,000 rows.
  */
 export interface ScoreTable {
@@ -805,12 +838,56 @@ export interface ScoresCloseParams extends Tokens {
 }
 
 /**
+ * scores/histogram: how the scores of a class are distributed over `bins` of equal width.
+ *
+ * `range` defaults to the lowest and highest finite score. Scores outside it, infinite ones and NaN are not
+ * counted. Every bin includes its lower edge, the last one its upper edge too, as in numpy.histogram.
+ */
+export interface ScoresHistogramParams extends Tokens {
+  scoresId: string;
+  class: string;
+  bins?: number; // default 50
+  range?: [number, number] | null;
+}
+
+/**
  * scores/load: open a score table or a job folder. `audioRoot` is where its recordings are now.
  */
 export interface ScoresLoadParams extends Tokens {
   path: string;
   format?: "auto" | "audacity" | "birdnet" | "birdnet-raven" | "chirpity" | "job" | "kaleidoscope" | "opensoundscape" | "raven" | "simple" | "sparse"; // default "auto"
   audioRoot?: string | null;
+}
+
+/**
+ * scores/page: rows of an open table, of one `class` or of all, some at a time.
+ *
+ * `scoreRange` includes both its ends; `files` are recordings as rows name them. `sort` by "score", by "path" (and
+ * time in it), or by "row", the order of the table. Absent scores and NaN are no rows.
+ */
+export interface ScoresPageParams extends Tokens {
+  scoresId: string;
+  class?: string | null;
+  scoreRange?: [number, number] | null;
+  files?: ReadonlyArray<string> | null;
+  sort?: "path" | "row" | "score"; // default "score"
+  descending?: boolean; // default true
+  offset?: number; // default 0
+  limit?: number; // default 100
+}
+
+/**
+ * scores/summary: how many scores reach `threshold` (all, without one), of one `class` or of all, in groups.
+ *
+ * "hour" is that of the day ("05") and "date" ("2024-05-12") the day, by the recorder's clock, where the
+ * recording's name tells when it began. "site" is the recording's folder, seen from the folder that all have in
+ * common; where they share one folder, what stands before the time in the name.
+ */
+export interface ScoresSummaryParams extends Tokens {
+  scoresId: string;
+  by: "class" | "date" | "file" | "hour" | "site";
+  class?: string | null;
+  threshold?: number | null;
 }
 
 /**
@@ -862,6 +939,22 @@ export interface SpectrogramSettings {
 }
 
 /**
+ * The groups: classes in the table's order, the others sorted by their key.
+ */
+export interface Summary {
+  groups: ReadonlyArray<SummaryGroup>;
+}
+
+/**
+ * A group, its number of scores, and the highest. `key` is null where the time or the site is not known.
+ */
+export interface SummaryGroup {
+  key: string | null;
+  count: number;
+  max: number | null;
+}
+
+/**
  * Whether a run can start. `files` covers the config's recordings and those asked for.
  */
 export interface Validation {
@@ -904,6 +997,9 @@ export const JobsCancel = new RequestType<JobsCancelParams, Job, ErrorData>("job
 export const JobsLog = new RequestType<JobsLogParams, JobLog, ErrorData>("jobs/log");
 export const JobsRemove = new RequestType<JobsRemoveParams, Removed, ErrorData>("jobs/remove");
 export const ScoresLoad = new RequestType<ScoresLoadParams, ScoreTable, ErrorData>("scores/load");
+export const ScoresPage = new RequestType<ScoresPageParams, Page, ErrorData>("scores/page");
+export const ScoresHistogram = new RequestType<ScoresHistogramParams, Histogram, ErrorData>("scores/histogram");
+export const ScoresSummary = new RequestType<ScoresSummaryParams, Summary, ErrorData>("scores/summary");
 export const DetectionsSample = new RequestType<DetectionsSampleParams, Sample, ErrorData>("detections/sample");
 export const ScoresClose = new RequestType<ScoresCloseParams, null, ErrorData>("scores/close");
 
@@ -930,6 +1026,9 @@ export interface Methods {
   "jobs/log": { params: JobsLogParams; result: JobLog };
   "jobs/remove": { params: JobsRemoveParams; result: Removed };
   "scores/load": { params: ScoresLoadParams; result: ScoreTable };
+  "scores/page": { params: ScoresPageParams; result: Page };
+  "scores/histogram": { params: ScoresHistogramParams; result: Histogram };
+  "scores/summary": { params: ScoresSummaryParams; result: Summary };
   "detections/sample": { params: DetectionsSampleParams; result: Sample };
   "scores/close": { params: ScoresCloseParams; result: null };
 }

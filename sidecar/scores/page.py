@@ -1,0 +1,67 @@
+"""Rows of a table, some at a time.
+
+What lives here: scores/page. What must not: choosing detections to look at (sampling.py).
+"""
+
+from __future__ import annotations
+
+from rpc.cancel import CancelToken
+from schemas.scores import Page, PageParams, ScoreRow
+from sidecar.scores.questions import clips_of, finite, scores_of, within
+from sidecar.scores.session import OpenTable
+from survey.database import literal
+from survey.paths import path_to_wire
+
+_Row = tuple[int, int, float, str, float, float]
+
+
+def page_of(table: OpenTable, params: PageParams, token: CancelToken) -> Page:
+    """The rows that `params` asks for. Rows that are equal in what is sorted by come in the table's order.
+
+    Raises
+    ------
+    ScoresNotFound, InvalidParams, RequestCancelled
+    """
+    position = None if params.class_ is None else table.position(params.class_)
+    chosen = f"({scores_of(table, position)} AND {within(params.score_range)})"
+    clips = f"({clips_of(table)})"
+    if params.files is not None:
+        clips = f"(SELECT * FROM {clips} WHERE path IN ({_names(table, params.files, token)}))"
+        chosen = f"(SELECT * FROM {chosen} SEMI JOIN {clips} USING (clip))"
+    order = _order(params)
+    columns = 'row, class, score, path, "start", "end"'
+    limit = f"LIMIT {params.limit} OFFSET {params.offset}"
+    if params.sort == "path":
+        query = f"SELECT {columns} FROM {chosen} JOIN {clips} USING (clip) ORDER BY {order} {limit}"
+    else:
+        few = f"(SELECT * FROM {chosen} ORDER BY {order} {limit})"
+        query = f"SELECT {columns} FROM {few} JOIN {clips} USING (clip) ORDER BY {order}"
+    with table.store.cursor(token) as cursor:
+        counted = cursor.execute(f"SELECT count(*) FROM {chosen}").fetchone()
+        rows: list[_Row] = cursor.execute(query).fetchall()
+    return Page(rows=tuple(_row(table, row) for row in rows), total=counted[0] if counted else 0)
+
+
+def _order(params: PageParams) -> str:
+    way = "DESC" if params.descending else "ASC"
+    keys = {"score": f"score {way}", "path": f'path {way}, "start" {way}', "row": f"row {way}"}
+    return f"{keys[params.sort]}, row, class"
+
+
+def _names(table: OpenTable, files: tuple[str, ...], token: CancelToken) -> str:
+    """What the table itself calls the recordings that a client knows by where they are now."""
+    wanted = set(files)
+    names = [name for name, now in table.names_and_places(token) if now in wanted or name in wanted]
+    return ", ".join(map(literal, names)) or "NULL"
+
+
+def _row(table: OpenTable, row: _Row) -> ScoreRow:
+    number, position, score, name, start, end = row
+    return ScoreRow(
+        row=number,
+        path=path_to_wire(table.recordings.find(name)),
+        start_seconds=start,
+        end_seconds=end,
+        class_=table.stored.content.classes[position].name,
+        score=finite(score),
+    )

@@ -25,7 +25,7 @@ class InlineBlob(Wire, frozen=True, tag_field="kind", tag="inline"):
     """Bytes inside the reply, base64."""
 
     mime: str
-    base64: str
+    base64: bytes
 
 
 class FileBlob(Wire, frozen=True, tag_field="kind", tag="file"):

@@ -16,10 +16,10 @@ import re
 import secrets
 import threading
 import time
-import zlib
 from pathlib import Path
 
 import msgspec
+from isal import isal_zlib
 
 from schemas.audio import AudioSettings, ClipParams, SpectrogramSettings
 from sidecar.audio.clips import RenderedClip
@@ -114,7 +114,7 @@ class ClipCache:
     def put(self, key: str, rendered: RenderedClip) -> None:
         """Keep a clip. Whoever reads it meanwhile sees the whole of it or nothing."""
         payload = _encoder.encode(rendered)
-        content = zlib.crc32(payload).to_bytes(_CHECKSUM_BYTES, "big") + payload
+        content = isal_zlib.crc32(payload).to_bytes(_CHECKSUM_BYTES, "big") + payload
         path = self._path(key)
         aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
         try:
@@ -182,7 +182,7 @@ class ClipCache:
 
 def _decoded(content: bytes) -> RenderedClip | None:
     payload = memoryview(content)[_CHECKSUM_BYTES:]
-    if zlib.crc32(payload) != int.from_bytes(content[:_CHECKSUM_BYTES], "big"):
+    if isal_zlib.crc32(payload) != int.from_bytes(content[:_CHECKSUM_BYTES], "big"):
         return None
     try:
         return _decoder.decode(payload)

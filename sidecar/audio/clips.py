@@ -172,6 +172,8 @@ def read_mono(recording: Recording, cut: Cut, settings: AudioSettings, token: Ca
             f"$.audio.channel: there is no channel {settings.channel} in {recording.path}; "
             f"it has {recording.channels}, and the first is 0."
         )
+    if not cut.silent_before and not cut.silent_after and cut.samples * recording.channels <= _READ_SAMPLES:
+        return to_mono(recording.read(cut.first, cut.samples), settings.channel)
     mono = np.zeros(cut.samples, np.float32)
     place = cut.silent_before
     frame, end = max(cut.first, 0), min(cut.last, cut.frames)

@@ -11,7 +11,6 @@ scale, and noise is averaged along time, as a longer recording would.
 from __future__ import annotations
 
 import functools
-import io
 from collections.abc import Iterable
 from typing import Literal
 
@@ -21,8 +20,8 @@ from numpy.typing import NDArray
 
 from rpc.cancel import CancelToken
 from rpc.errors import InvalidParams
-from schemas.audio import Colormap, SpectrogramSettings
-from sidecar.audio.colormaps import palette
+from schemas.audio import SpectrogramSettings
+from sidecar.audio.png import encode_png
 from sidecar.audio.spectrogram import Floats, Frames, plan_frames, power_blocks, to_decibels
 
 MAX_LEVELS = 1 << 26
@@ -57,18 +56,6 @@ def draw_spectrogram(samples: Floats, rate: int, settings: SpectrogramSettings, 
     levels = _levels(decibels, decibel_range)
     _draw_reference(levels, settings, band)
     return Picture(encode_png(levels, settings.colormap), band, decibel_range)
-
-
-def encode_png(levels: NDArray[np.uint8], colormap: Colormap) -> bytes:
-    """Levels, shape [rows, columns] from the top down, as an indexed PNG."""
-    from PIL import Image
-
-    image = Image.fromarray(levels)
-    image.putpalette(palette(colormap))
-    content = io.BytesIO()
-    # Matching strings does not help on noise: Huffman coding alone takes half the time and is as small.
-    image.save(content, "PNG", compress_level=1, compress_type=2)
-    return content.getvalue()
 
 
 def _band(settings: SpectrogramSettings, frames: Frames) -> tuple[float, float]:
@@ -135,17 +122,24 @@ def _first_frames(frames: Frames, width: int) -> NDArray[np.int64]:
 
 def _add_block(sums: Floats, starts: NDArray[np.int64], block: Floats, first: int) -> None:
     """Add each frame of `block`, whose first frame is `first`, to the sum of its column."""
-    begin = np.clip(starts - first, 0, len(block))
+    begin = np.minimum(np.maximum(starts - first, 0), len(block))
     counts = np.diff(begin)
     used = np.flatnonzero(counts)
-    most = int(counts.max(initial=0))
+    if not used.size:
+        return
+    most = int(counts.max())
     if most > 16:
         sums[used] += np.add.reduceat(block[: begin[-1]], begin[:-1][used], axis=0)
         return
-    # For few frames a column this is three times as fast as reduceat.
+    # For few frames a column this is four times as fast as reduceat.
+    inside = slice(int(used[0]), int(used[-1]) + 1)
     for nth in range(most):
-        columns = used[counts[used] > nth] if nth else used
-        sums[columns] += block[begin[columns] + nth]
+        columns = np.flatnonzero(counts[inside] > nth)
+        if len(columns) == inside.stop - inside.start:
+            sums[inside] += block.take(begin[inside] + nth, axis=0)
+        else:
+            columns += inside.start
+            sums[columns] += block.take(begin[columns] + nth, axis=0)
 
 
 def _stretched(decibels: Floats, frames: Frames, width: int) -> Floats:
@@ -160,8 +154,11 @@ def _between(values: Floats, position: NDArray[np.float64]) -> Floats:
     lower = position.astype(np.int64)
     upper = np.minimum(lower + 1, len(values) - 1)
     weight = (position - lower).astype(np.float32)[:, np.newaxis]
-    below = values[lower]
-    between: Floats = below + (values[upper] - below) * weight
+    below = values.take(lower, axis=0)
+    between: Floats = values.take(upper, axis=0)
+    between -= below
+    between *= weight
+    between += below
     return between
 
 
@@ -208,12 +205,12 @@ def _loudest_in_bands(bins: Floats, edges: NDArray[np.float64]) -> Floats:
     """
     at_edges = _between(bins, edges)
     loudest = np.maximum(at_edges[:-1], at_edges[1:])
-    first = np.clip(np.ceil(edges[:-1]).astype(np.int64), 0, len(bins) - 1)
-    last = np.clip(np.floor(edges[1:]).astype(np.int64), 0, len(bins) - 1)
+    first = np.maximum(np.ceil(edges[:-1]).astype(np.int64), 0)
+    last = np.minimum(np.floor(edges[1:]).astype(np.int64), len(bins) - 1)
     counts = np.maximum(last - first + 1, 0)
     for nth in range(int(counts.max(initial=0))):
         rows = np.flatnonzero(counts > nth)
-        loudest[rows] = np.maximum(loudest[rows], bins[first[rows] + nth])
+        loudest[rows] = np.maximum(loudest.take(rows, axis=0), bins.take(first[rows] + nth, axis=0))
     return loudest
 
 
@@ -237,7 +234,9 @@ def _levels(decibels: Floats, decibel_range: tuple[float, float]) -> NDArray[np.
     levels = decibels - np.float32(low)
     levels *= np.float32(255.0 / (high - low))
     levels += np.float32(0.5)
-    return np.clip(levels, 0, 255, out=levels).astype(np.uint8)
+    np.maximum(levels, 0, out=levels)
+    np.minimum(levels, 255, out=levels)
+    return levels.astype(np.uint8)
 
 
 def _draw_reference(levels: NDArray[np.uint8], settings: SpectrogramSettings, band: tuple[float, float]) -> None:

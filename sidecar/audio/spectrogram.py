@@ -25,7 +25,7 @@ Floats = NDArray[np.float32]
 FLOOR_POWER = np.float32(1e-30)
 """Digital silence is drawn as -300 dB instead of minus infinity."""
 
-_BLOCK_BINS = 1 << 21
+_BLOCK_BINS = 1 << 18
 _DECIBELS_PER_NEPER = np.float32(10.0 / np.log(10.0))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import shutil
 import signal
 import sys
@@ -175,7 +174,7 @@ class Demo:
         )
         blob = self.sidecar.call("audio/clip", params, Clip).spectrogram
         assert isinstance(blob, InlineBlob)
-        return base64.b64decode(blob.base64)
+        return blob.base64
 
     def show(self, ranked: list[Ranked]) -> None:
         """The table of the top detections, and what was put into the chorus at that time."""

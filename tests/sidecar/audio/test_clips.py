@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import math
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -50,7 +52,7 @@ def clip_of(path, start, end, blobs=None, token=None, **options):
 
 
 def samples_of(clip):
-    content = io.BytesIO(base64.b64decode(clip.audio.base64))
+    content = io.BytesIO(clip.audio.base64)
     samples, rate = soundfile.read(content, dtype="float32")
     assert rate == clip.sample_rate
     return samples
@@ -155,14 +157,26 @@ def test_inline_and_file_delivery_hold_the_same(recording, blobs):
         assert isinstance(small, InlineBlob)
         assert isinstance(large, FileBlob)
         content = Path(large.path).read_bytes()
-        assert content == base64.b64decode(small.base64)
+        assert content == small.base64
         assert (large.bytes, large.mime) == (len(content), small.mime)
+
+
+def test_in_json_the_bytes_are_base64(recording):
+    clip = clip_of(recording, 0, 1)
+
+    wire = json.loads(msgspec.json.encode(clip))
+
+    assert wire["audio"] == {
+        "kind": "inline",
+        "mime": "audio/wav",
+        "base64": base64.b64encode(clip.audio.base64).decode(),
+    }
 
 
 def test_the_picture_is_a_png_of_the_size_asked_for(recording):
     clip = clip_of(recording, 0, 1, spectrogram=SpectrogramSettings(width_pixels=300, height_pixels=100))
 
-    with Image.open(io.BytesIO(base64.b64decode(clip.spectrogram.base64))) as image:
+    with Image.open(io.BytesIO(clip.spectrogram.base64)) as image:
         assert (image.format, image.size) == ("PNG", (300, 100))
 
 

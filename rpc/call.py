@@ -64,17 +64,19 @@ class Call:
         id: RequestId = None,  # the protocol's own word
         method: str = "",
         token: CancelToken | None = None,
-        sink: Sink | None = None,
-        *,
-        wants_progress: bool = False,
-        wants_partial: bool = False,
     ) -> None:
         self.id = id
         self.method = method
         self.token = token or CancelToken()
-        self.wants_progress = wants_progress
-        self.wants_partial = wants_partial
+        self.wants_progress = False
+        self.wants_partial = False
+        self._sink: Sink | None = None
+
+    def listen(self, sink: Sink, *, progress: bool, partial: bool) -> None:
+        """Somebody wants to hear of it: its progress, its rows, or both."""
         self._sink = sink
+        self.wants_progress = progress
+        self.wants_partial = partial
 
     def begin(self, progress: Progress) -> None:
         """Open the progress of this request (its kind is set to "begin"). Not needed: `report` opens it too."""

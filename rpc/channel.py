@@ -1,18 +1,19 @@
-"""A server over pipes: reader thread, bounded pool, writer thread, and the main thread as clock.
+"""A server over pipes: a crew of threads that read and run, a writer, and the main thread as clock.
 
 What lives here: moving bytes, running handlers, ending. What must not: a decision that can be made without I/O
-(peer.py), or any method of ours.
+(peer.py), which thread does what (crew.py, outbox.py), or any method of ours.
 
-    reader   stdin -> frames -> peer; cancels; hands work to the pool. Waits for nobody but stdin, and for our
-             output only while more than `max_unsent_bytes` of it is unread.
-    pool     decodes params, runs the handler, encodes the result.
-    writer   outbox.py
-    main     the clock: due progress, graces, the watched process; signals; the end.
+    crew     one thread reads: stdin -> frames -> peer, cancels. It waits for nobody but stdin, and for our output
+             only while more than `max_unsent_bytes` of it is unread. Up to `pool_threads` run: decode params, call
+             the handler, encode the result.
+    writer   what does not leave at once.
+    main     the clock: help for the crew, due progress, graces, the watched process; signals; the end.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import queue
@@ -30,14 +31,14 @@ import msgspec
 from rpc import containment, logs, messages
 from rpc.call import Call, Progress
 from rpc.cancel import CancelToken
+from rpc.crew import Crew
 from rpc.errors import InternalError, InvalidRequest, OutOfMemory, ParseError, RequestCancelled, RpcError
 from rpc.framing import Decoder, Event, Frame, Framing, Oversized
 from rpc.lifecycle import InitializeParams, Limits, ServerInfo, State
 from rpc.liveness import ProcessWatch, reader_gone
-from rpc.methods import Handler, Method
+from rpc.methods import Handler, Method, Params
 from rpc.outbox import Outbox
 from rpc.peer import GRACE_SECONDS, Effects, Incoming, Peer
-from rpc.pool import Pool
 from rpc.stdio import take_stdio
 
 __all__ = ["Application", "Limits", "Options", "Registry", "ServerInfo", "serve"]
@@ -46,11 +47,16 @@ Registry = Mapping[str, tuple[Method, Callable[[], Handler]]]
 """Method name -> its description and a function that returns its handler. The function runs at the first call
 of that method, on a pool thread: import late in there."""
 
-_READ_BYTES = 256 * 1024
+_READ_BYTES = 64 * 1024  # more would be mapped and unmapped by malloc for each small message
+_LARGE_READ_BYTES = 1 << 20
 _WATCH_SECONDS = 1.0
 _SWITCH_SECONDS = 0.001  # a busy pure-Python handler delays others by 4 ms at p95, not 21
 _EXIT_GONE = 3
 _EXIT_FRAMING = 4
+_EXIT_CRASH = 70
+_GRACE_STEP_SECONDS = 0.05
+_HOLD_BYTES = 1 << 20
+_EMPTY = msgspec.Raw()
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
 
 log = logging.getLogger(__name__)
@@ -119,8 +125,9 @@ class _Server:
         self._stdin = stdin
         self._stdout = stdout
         self._limits = options.limits
-        self._lock = threading.Lock()
         self._peer = Peer(frozenset(registry), options.server, options.limits)
+        self._exclusive = _Exclusive(self._peer, self._post)
+        self._lock = self._exclusive.lock
         self._decoder = Decoder(options.framing, options.limits.max_message_bytes)
         self._framing: Framing = "header" if options.framing == "header" else "line"
         self._outbox = Outbox(
@@ -129,11 +136,12 @@ class _Server:
             on_broken=lambda: self._leave(_End(_EXIT_GONE)),
             limit=options.limits.max_unsent_bytes,
         )
-        self._pool = Pool(options.limits.pool_threads, "handler")
-        self._quick = Pool(1, "quick")
+        self._crew = Crew(options.limits.pool_threads, self._read, self._outbox.push, lambda: self._leave(None))
         self._ends: queue.SimpleQueue[_End | None] = queue.SimpleQueue()  # its put may be called by a signal handler
         self._watch: ProcessWatch | None = None
         self._leaving = False
+        self._read_bytes = _READ_BYTES
+        self._sleeps_until = 0.0
 
     # The main thread
 
@@ -143,7 +151,7 @@ class _Server:
         if self._application is not None:
             self._application.connected(self._notify)
         self._outbox.start()
-        threading.Thread(target=self._read, name="reader", daemon=True).start()
+        self._crew.start()
         return self._finish(self._wait_for_end())
 
     def _wait_for_end(self) -> _End:
@@ -160,32 +168,36 @@ class _Server:
                 next_watch = now + _WATCH_SECONDS
                 if self._client_gone():
                     return _End(_EXIT_GONE)
-            with self._locked():
+            with self._exclusive:
+                self._peer.hold_progress = self._outbox.unsent > _HOLD_BYTES
                 self._peer.tick(now)
                 idle = self._peer.idle
+            self._outbox.push()
             if draining and idle and not self._outbox.unsent:
                 return draining
 
     def _next_event(self, latest: float) -> _End | None:
+        now = time.monotonic()
+        check = self._crew.look(now)
         with self._lock:
-            due = self._peer.next_due
-        timeout = max(0.0, min(latest, due or latest) - time.monotonic())
+            until = min(latest, self._peer.next_due or latest, latest if check is None else now + check)
+            self._sleeps_until = until
         try:
-            return self._ends.get(timeout=timeout)
+            return self._ends.get(timeout=max(0.0, until - now))
         except queue.Empty:
             return None
 
     def _finish(self, end: _End) -> int:
         """Cancel what runs, give it its grace, let the replies leave."""
         self._leaving = True
-        with self._locked():
+        with self._exclusive:
             tokens = self._peer.close(time.monotonic())
         self._put_up(tokens)
         while not self._idle():
-            with contextlib.suppress(queue.Empty):
-                self._ends.get(timeout=0.05)
-            with self._locked():
+            self._next_event(time.monotonic() + _GRACE_STEP_SECONDS)
+            with self._exclusive:
                 self._peer.tick(time.monotonic())
+            self._outbox.push()
         self._outbox.flush(GRACE_SECONDS)
         return end.code
 
@@ -211,32 +223,36 @@ class _Server:
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays in force
                 signal.signal(number, lambda received, _: self._leave(_End(128 + received)))
 
-    # The reader thread
+    # Reading, on whichever thread of the crew does
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Read a chunk and deal with what it completes; False when nothing more is to be read."""
+        logs.set_request()
         try:
-            while chunk := self._read_chunk():
-                for event in self._decoder.feed(chunk):
-                    self._receive(event)
-                if self._decoder.lost:
-                    return
+            if self._outbox.crowded:
                 self._outbox.wait_for_room()
-            for event in self._decoder.end():
+            chunk = self._read_chunk()
+            for event in self._decoder.feed(chunk) if chunk else self._decoder.end():
                 self._receive(event)
+            if not chunk:
+                self._leave(self._end_of_input())
         except Exception:
-            log.exception("the reader failed")
-            self._leave(_End(70))
-            return
-        self._leave(self._end_of_input())
+            log.exception("reading failed")
+            self._leave(_End(_EXIT_CRASH))
+            return False
+        return bool(chunk) and not self._decoder.lost
 
     def _read_chunk(self) -> bytes:
         while True:
             try:
-                return os.read(self._stdin, _READ_BYTES)
+                chunk = os.read(self._stdin, self._read_bytes)
             except BlockingIOError:  # somebody else made the shared description non-blocking
                 select.select([self._stdin], [], [], 1.0)
             except OSError:
                 return b""
+            else:
+                self._read_bytes = _LARGE_READ_BYTES if len(chunk) >= _READ_BYTES else _READ_BYTES
+                return chunk
 
     def _end_of_input(self) -> _End:
         with self._lock:
@@ -248,7 +264,7 @@ class _Server:
     def _receive(self, event: Event) -> None:
         if isinstance(event, Frame):
             message = messages.parse(event.body, self._limits.max_batch)
-            with self._locked():
+            with self._exclusive:
                 self._framing = event.framing
                 effects = self._peer.receive(message, len(event.body), time.monotonic())
             self._carry_out(effects)
@@ -259,7 +275,7 @@ class _Server:
             self._leave(_End(_EXIT_FRAMING))
 
     def _refuse(self, event: Event, error: RpcError) -> None:
-        with self._locked():
+        with self._exclusive:
             self._framing = event.framing
             self._peer.refuse(error)
 
@@ -267,9 +283,10 @@ class _Server:
         if effects.initialized is not None:
             self._shake_hands(effects.initialized)
         for incoming in effects.run:
-            pool = self._quick if self._routes.is_quick(incoming.method) else self._pool
-            pool.submit(_Task(self, incoming))
-        self._put_up(effects.cancel)
+            task = functools.partial(self._run, incoming)
+            self._crew.submit(task, quick=self._routes.is_quick(incoming.method))
+        if effects.cancel:
+            self._put_up(effects.cancel)
         if effects.exit_code is not None:
             self._leave(_End(effects.exit_code))
 
@@ -285,18 +302,18 @@ class _Server:
         for token in tokens:
             with _logged("a cancel callback"):
                 token.cancel()
-        if tokens:
-            self._leave(None)
+        self._leave(None)
 
-    # The pool threads
+    # Running, on the threads of the crew
 
-    def run_incoming(self, incoming: Incoming) -> None:
+    def _run(self, incoming: Incoming) -> None:
         """Answer one request. Never raises."""
-        self._outbox.wait_for_room(lambda: incoming.cancelled)
+        if self._outbox.crowded:
+            self._outbox.wait_for_room(lambda: incoming.cancelled)
         with self._lock:
             if not self._peer.start(incoming):
                 return
-        logs.set_request(f"{incoming.id} {incoming.method}")
+        logs.set_request(incoming.id, incoming.method)
         try:
             result = self._call_handler(incoming)
             if isinstance(result, Future):
@@ -305,25 +322,21 @@ class _Server:
             reply, admits_cancel = messages.encode_result(incoming.id, result), False
         except BaseException as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             reply, admits_cancel = self._error_reply(incoming, error)
-        finally:
-            logs.set_request("")
         self._answer(incoming, reply, admits_cancel)
 
     def _call_handler(self, incoming: Incoming) -> Any:
         handler, decoder = self._routes.resolve(incoming.method)
         params = messages.decode_params(decoder, incoming.params)
-        with self._lock:
-            incoming.params = msgspec.Raw()  # the message's memory goes with it
-            incoming.progress_token = getattr(params, "work_done_token", None)
-            incoming.rows_token = getattr(params, "partial_result_token", None)
-        call = Call(
-            incoming.id,
-            incoming.method,
-            incoming.token,
-            _Sink(self, incoming),
-            wants_progress=incoming.progress_token is not None,
-            wants_partial=incoming.rows_token is not None,
-        )
+        incoming.params = _EMPTY  # the message's memory goes with it
+        call = Call(incoming.id, incoming.method, incoming.token)
+        if isinstance(params, Params) and (params.work_done_token, params.partial_result_token) != (None, None):
+            incoming.progress_token = params.work_done_token
+            incoming.rows_token = params.partial_result_token
+            call.listen(
+                _Sink(self, incoming),
+                progress=incoming.progress_token is not None,
+                partial=incoming.rows_token is not None,
+            )
         return handler(params, call)
 
     def _answer_future(self, incoming: Incoming, done: Future[Any]) -> None:
@@ -332,6 +345,7 @@ class _Server:
         except BaseException as error:  # noqa: BLE001 - as above
             reply, admits_cancel = self._error_reply(incoming, error)
         self._answer(incoming, reply, admits_cancel)
+        self._outbox.push()  # this thread is not of the crew, which pushes before it waits
 
     def _error_reply(self, incoming: Incoming, error: BaseException) -> tuple[bytes, bool]:
         """The reply for what a handler raised, and whether it is its own -32800."""
@@ -345,17 +359,17 @@ class _Server:
         return messages.encode_error(incoming.id, error.to_wire()), isinstance(error, RequestCancelled)
 
     def _answer(self, incoming: Incoming, reply: bytes, admits_cancel: bool) -> None:
-        with self._locked():
+        with self._exclusive:
             self._peer.answer(incoming, reply, admits_cancel=admits_cancel)
         if self._leaving:
             self._leave(None)
 
     def progress(self, incoming: Incoming, value: Progress) -> None:
         """A handler tells how far it is."""
-        with self._locked():
-            before = self._peer.next_due
+        with self._exclusive:
             self._peer.report(incoming, value, time.monotonic())
-            wake = self._peer.next_due != before
+            wake = incoming.due is not None and incoming.due < self._sleeps_until
+        self._outbox.push()
         if wake:
             self._leave(None)
 
@@ -366,20 +380,17 @@ class _Server:
         if incoming.rows_token is None:
             return
         notification = messages.encode_progress(incoming.rows_token, rows)
-        with self._locked():
+        with self._exclusive:
             self._peer.rows(incoming, notification)
+        self._outbox.push()
 
     # Any thread
 
-    @contextlib.contextmanager
-    def _locked(self) -> Any:
-        """The peer, alone; what it wants said is queued before anybody else gets it."""
-        with self._lock:
-            self._peer.hold_progress = self._outbox.unsent > _HOLD_BYTES
-            yield
-            outgoing, self._peer.outgoing = self._peer.outgoing, []
-            for message in outgoing:
-                self._outbox.put(message.body, self._framing, message.slots)
+    def _post(self) -> None:
+        """Queue what the peer wants said, in the order in which it said so. With the lock held."""
+        self._outbox.put(self._peer.outgoing, self._framing)
+        self._peer.outgoing.clear()
+        self._peer.hold_progress = self._outbox.unsent > _HOLD_BYTES
 
     def _written(self, slots: int) -> None:
         with self._lock:
@@ -389,21 +400,28 @@ class _Server:
 
     def _notify(self, method: str, params: msgspec.Struct) -> None:
         notification = messages.encode_notification(method, params)
-        with self._locked():
+        with self._exclusive:
             self._peer.notify(notification)
+        self._outbox.push()
 
 
-_HOLD_BYTES = 1 << 20
+class _Exclusive:
+    """The peer, alone: its lock, and at the end `post` for what it wants said."""
 
+    def __init__(self, peer: Peer, post: Callable[[], None]) -> None:
+        self.lock = threading.Lock()
+        self._peer = peer
+        self._post = post
 
-class _Task(msgspec.Struct, frozen=True):
-    """A request on its way to a pool thread."""
+    def __enter__(self) -> None:
+        self.lock.acquire()
 
-    server: _Server
-    incoming: Incoming
-
-    def __call__(self) -> None:
-        self.server.run_incoming(self.incoming)
+    def __exit__(self, *_: object) -> None:
+        try:
+            if self._peer.outgoing:
+                self._post()
+        finally:
+            self.lock.release()
 
 
 class _Sink(msgspec.Struct, frozen=True):

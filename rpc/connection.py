@@ -123,7 +123,8 @@ class Connection:
             body = messages.encode_request(identifier, method, _with_tokens(params, wanted))
             if not self._closed:
                 self._pending[identifier] = pending
-                self._outbox.put(body, "header", 0)
+                self._outbox.put([(body, 0)], "header")
+        self._outbox.push()
         if identifier not in self._pending and not pending.future.done():
             pending.future.set_exception(self._gone())
         elif token is not None:
@@ -132,7 +133,9 @@ class Connection:
 
     def notify(self, method: str, params: msgspec.Struct | None = None) -> None:
         """Send a notification. Dropped when the server is gone."""
-        self._outbox.put(messages.encode_notification(method, NoParams() if params is None else params), "header", 0)
+        body = messages.encode_notification(method, NoParams() if params is None else params)
+        self._outbox.put([(body, 0)], "header")
+        self._outbox.push()
 
     def close(self, grace: float = 2.0) -> int:
         """Close the server's stdin, wait `grace` seconds, then kill it and its group. Its exit code.

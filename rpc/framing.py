@@ -25,6 +25,7 @@ MAX_HEADER_BYTES = 8 * 1024
 _WHITE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _HEADER_START = b"content-"
+_PLAIN_BLOCK = re.compile(rb"Content-Length: ([0-9]{1,15})\r\n\r\n")
 _LEADING_WHITE = re.compile(rb"[ \t\r\n]*")
 _FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:[ \t]*(.*?)[ \t]*\Z", re.DOTALL)
 _LENGTH = re.compile(rb"[0-9]{1,15}\Z")
@@ -53,11 +54,11 @@ class FramingLost(msgspec.Struct, frozen=True):
 Event = Frame | Oversized | FramingLost
 
 
-def encode_frame(body: bytes, framing: Framing) -> tuple[bytes, ...]:
-    """What to write, in pieces so that a long body is not copied."""
+def frame_edges(body: bytes, framing: Framing) -> tuple[bytes, bytes]:
+    """What to write before and after `body`, apart from it so that a long one need not be copied."""
     if framing == "line":
-        return (body, b"\n")
-    return (b"Content-Length: %d\r\n\r\n" % len(body), body)
+        return b"", b"\n"
+    return b"Content-Length: %d\r\n\r\n" % len(body), b""
 
 
 class Decoder:
@@ -77,6 +78,8 @@ class Decoder:
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events that `chunk` completes. Draw them all: what is not drawn waits for the next feed."""
         self._buffer += chunk
+        if self.framing == "header":
+            yield from self._plain_frames()
         while not self.lost:
             before = len(self._buffer)
             event = self._next()
@@ -144,7 +147,7 @@ class Decoder:
             self._skip_line = True
             self._cut(self._scanned)
             return Oversized("line")
-        body = self._take(end, end + 1)
+        body = self._take(0, end, end + 1)
         if len(body) > self._limit:
             return Oversized("line")
         return self._line(body)
@@ -157,11 +160,37 @@ class Decoder:
 
     # Headers
 
+    def _plain_frames(self) -> list[Frame]:
+        """What nearly every client sends, as far as it is complete: a length and a body, and nothing else."""
+        if self._body_length is not None or self._skip or self._scanned:
+            return []
+        frames = []
+        start = 0
+        with memoryview(self._buffer) as view:
+            while plain := _PLAIN_BLOCK.match(view, start):
+                body, length = plain.end(), int(plain[1])
+                if length > self._limit or body + length > len(view):
+                    break
+                start = body + length
+                frames.append(Frame(bytes(view[body:start]), "header"))
+            del plain  # a match holds the buffer, which could not shrink then
+        self._cut(start)
+        return frames
+
     def _header(self) -> Event | None:
+        plain = _PLAIN_BLOCK.match(self._buffer)
+        if plain is None:
+            return self._read_block()
+        start, length = plain.end(), int(plain[1])
+        del plain  # a match holds the buffer, which could not shrink then
+        return self._start_body(start, length)
+
+    def _read_block(self) -> Event | None:
+        """Read a block that has more than a length in it, or is not complete yet."""
         while (end := self._buffer.find(b"\n", self._scanned, MAX_HEADER_BYTES)) >= 0:
             line = bytes(self._buffer[self._scanned : end]).rstrip(b"\r")
             if not line:
-                return self._header_block(self._take(self._scanned, end + 1))
+                return self._header_block(self._take(0, self._scanned, end + 1))
             if not _FIELD.match(line):
                 return self._lose("A header line has no name.")
             self._scanned = end + 1
@@ -173,19 +202,26 @@ class Decoder:
         length = _content_length(block)
         if isinstance(length, str):
             return self._lose(length)
+        return self._start_body(0, length)
+
+    def _start_body(self, start: int, length: int) -> Event | None:
+        """A block has told the length of its body, which starts at `start` of the buffer."""
         self.framing = "header"
+        if start + length <= len(self._buffer) and length <= self._limit:
+            return Frame(self._take(start, start + length, start + length), "header")
+        self._cut(start)
         if length > self._limit:
             self._skip = length
             return Oversized("header")
         self._body_length = length
-        return self._body()
+        return None
 
     def _body(self) -> Frame | None:
         length = self._body_length
         if length is None or len(self._buffer) < length:
             return None
         self._body_length = None
-        return Frame(self._take(length, length), "header")
+        return Frame(self._take(0, length, length), "header")
 
     def _drain(self) -> None:
         """Drop what is left of a message that was too long."""
@@ -204,10 +240,10 @@ class Decoder:
 
     # The buffer
 
-    def _take(self, end: int, cut: int) -> bytes:
-        """The first `end` bytes; the buffer then starts at `cut`."""
+    def _take(self, start: int, end: int, cut: int) -> bytes:
+        """The bytes from `start` to `end`; the buffer then starts at `cut`."""
         with memoryview(self._buffer) as view:
-            body = bytes(view[:end])
+            body = bytes(view[start:end])
         self._cut(cut)
         return body
 

@@ -24,9 +24,9 @@ _MAX_LINE_CHARACTERS = 8192
 _context = threading.local()
 
 
-def set_request(label: str) -> None:
-    """Name the request that this thread works for ("7 audio/clip"); "" for none."""
-    _context.request = label
+def set_request(identifier: object = None, method: str = "") -> None:
+    """Name the request that this thread works for; without arguments, none."""
+    _context.request = (identifier, method)
 
 
 class Formatter(logging.Formatter):
@@ -41,7 +41,8 @@ class Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         if not hasattr(record, "request"):
-            record.request = getattr(_context, "request", "") or "-"
+            identifier, method = getattr(_context, "request", (None, ""))
+            record.request = f"{identifier} {method}" if method else "-"
         text = super().format(record)
         if len(text) > _MAX_LINE_CHARACTERS:
             text = f"{text[:_MAX_LINE_CHARACTERS]}... ({len(text)} characters)"

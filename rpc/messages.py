@@ -23,6 +23,7 @@ from rpc.wiretext import encode_json
 
 _NOTHING = Raw()
 _CHUNK = 1 << 20
+_STRUCTURED = frozenset(b"{[n")  # how an object, an array or null starts
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -32,11 +33,6 @@ class Request(msgspec.Struct, frozen=True):
     method: str
     id: int | float | str | UnsetType | None = UNSET
     params: Raw = _NOTHING
-
-    @property
-    def is_notification(self) -> bool:
-        """Whether no reply may be sent."""
-        return self.id is UNSET
 
 
 class Malformed(msgspec.Struct, frozen=True):
@@ -77,22 +73,21 @@ class _Envelope(msgspec.Struct, frozen=True):
 _request = msgspec.json.Decoder(Request)
 _envelope = msgspec.json.Decoder(_Envelope)
 _identifier = msgspec.json.Decoder(int | float | str | None)
+_encoder = msgspec.json.Encoder()
 _raw = msgspec.json.Decoder(Raw)
 
 
 def parse(body: bytes, max_batch: int) -> Message | Batch:
     """Read one frame. Never raises; memory stays proportional to `body` however it is built."""
-    if not is_utf8(body):
+    if not body.isascii() and not is_utf8(body):
         return Malformed(ParseError("The message is not UTF-8."))
-    if body[:1] == b"[" or body.lstrip(b" \t\r\n")[:1] == b"[":
+    if body.lstrip(b" \t\r\n").startswith(b"["):
         return _parse_batch(body, max_batch)
     return _parse_one(body)
 
 
 def is_utf8(body: bytes) -> bool:
     """Whether `body` is valid UTF-8, without ever holding it all as text."""
-    if body.isascii():
-        return True
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for start in range(0, len(body), _CHUNK):
@@ -110,7 +105,7 @@ def _parse_one(body: bytes | Raw) -> Message:
         return _diagnose(body)
     except (msgspec.DecodeError, RecursionError) as error:
         return Malformed(ParseError(_why_no_json(error)))
-    if request.params is not _NOTHING and bytes(memoryview(request.params)[:1]) not in (b"{", b"[", b"n"):
+    if request.params is not _NOTHING and memoryview(request.params)[0] not in _STRUCTURED:
         return Malformed(InvalidRequest("The params are neither an object nor an array."), _id_of(request))
     return request
 
@@ -203,7 +198,7 @@ def decode_params(decoder: msgspec.json.Decoder[Any], params: Raw) -> Any:
         With the path of the offending field in front: "$.clips[3].endSeconds: Expected ...".
     """
     text: bytes | Raw = params
-    if params is _NOTHING or bytes(memoryview(params)[:1]) == b"n":
+    if params is _NOTHING or memoryview(params)[0] == 0x6E:  # the n of null
         text = b"{}"
     try:
         return decoder.decode(text)
@@ -255,8 +250,9 @@ class _Tagged(msgspec.Struct):
 
 
 def encode_result(identifier: RequestId, result: Any) -> bytes:
-    """A reply that carries `result`, null included."""
-    return encode_json(_Result(identifier, result))
+    """A reply that carries `result`, null included. What is raw already stays as it is."""
+    reply = _Result(identifier, result)
+    return _encoder.encode(reply) if type(result) is Raw else encode_json(reply)
 
 
 def encode_error(identifier: RequestId, error: ErrorObject) -> bytes:

@@ -1,9 +1,10 @@
-"""What waits to be written, and the thread that writes it.
+"""What waits to be written, and the thread that writes what cannot leave at once.
 
 What lives here: one queue of messages, its thread, and how far behind the reader of our output is. What must
 not: what the messages mean.
 
-Putting never blocks. Small messages leave together in one write; large ones are written from where they lie.
+Putting never blocks. `push` lets small messages leave on the calling thread where the system takes them without
+waiting; everything else is the writer thread's.
 """
 
 from __future__ import annotations
@@ -13,18 +14,23 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from rpc.framing import Framing, encode_frame
+from rpc.framing import Framing, frame_edges
 
 _JOIN_BYTES = 64 * 1024
+_COPY_BYTES = 16 * 1024
+_AT_ONCE_BYTES = 32 * 1024
+_WRITE_BYTES = 1 << 20
+_PIPE_BYTES = getattr(select, "PIPE_BUF", 512)
+"""What a pipe that is ready takes without blocking (POSIX)."""
 
 
 class Outbox:
-    """The writer thread of one channel.
+    """The output of one channel.
 
-    `on_written(slots)` is called after messages have left, `on_broken()` once when the other side has closed
-    its end; both on the writer thread.
+    `on_written(slots)` is called after messages have left, on the thread that wrote them; `on_broken()` once when
+    the other side has closed its end.
     """
 
     def __init__(
@@ -34,10 +40,14 @@ class Outbox:
         self._on_written = on_written
         self._on_broken = on_broken
         self._limit = limit
-        self._queue: deque[tuple[tuple[bytes, ...], int]] = deque()
+        self._queue: deque[tuple[bytes, int]] = deque()
         self._unsent = 0
         self._broken = False
-        self._changed = threading.Condition(threading.Lock())
+        self._writing = False
+        self._lock = threading.Lock()
+        self._todo = threading.Condition(self._lock)  # the writer thread waits here
+        self._left = threading.Condition(self._lock)  # whoever waits for room waits here
+        self._writable = _writability(descriptor)
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -50,86 +60,143 @@ class Outbox:
         return self._unsent
 
     @property
-    def broken(self) -> bool:
-        """Whether nobody can read our output any more."""
-        return self._broken
+    def crowded(self) -> bool:
+        """Whether more than the limit is unsent."""
+        return self._unsent > self._limit
 
-    def put(self, body: bytes, framing: Framing, slots: int) -> None:
-        """Queue a message. Never blocks."""
-        pieces = encode_frame(body, framing)
-        with self._changed:
+    def put(self, messages: Iterable[tuple[bytes, int]], framing: Framing) -> None:
+        """Queue messages with their slots, to leave with the next `push`. Never blocks."""
+        with self._lock:
             if self._broken:
                 return
-            self._queue.append((pieces, slots))
-            self._unsent += sum(map(len, pieces))
-            self._changed.notify_all()
+            for body, slots in messages:
+                before, after = frame_edges(body, framing)
+                if len(body) < _COPY_BYTES:
+                    self._queue.append((before + body + after, slots))
+                else:
+                    self._queue.extend(((before, 0), (body, 0), (after, slots)))
+                self._unsent += len(before) + len(body) + len(after)
+
+    def push(self) -> None:
+        """Let everything leave: here where that takes no waiting, else on the writer thread. Never blocks."""
+        if not self._queue:
+            return
+        with self._lock:
+            if self._writing or not self._queue:
+                return
+            if self._writable is None or self._unsent > _AT_ONCE_BYTES:
+                self._todo.notify()
+                return
+            self._writing = True
+        self._write_at_once()
 
     def wait_for_room(self, give_up: Callable[[], bool] = lambda: False) -> None:
         """Block while more than the limit is unsent."""
         if self._unsent <= self._limit:
             return
-        with self._changed:
+        self.push()
+        with self._lock:
             while self._unsent > self._limit and not self._broken and not give_up():
-                self._changed.wait(0.1)
+                self._left.wait(0.1)
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything has left, at most `timeout` seconds. True when it has."""
         deadline = time.monotonic() + timeout
-        with self._changed:
+        self.push()
+        with self._lock:
             while self._unsent and not self._broken:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
                     return False
-                self._changed.wait(remaining)
+                self._left.wait(remaining)
         return not self._broken
+
+    # On any thread
+
+    def _write_at_once(self) -> None:
+        """Write while the system takes it without waiting; what is left is the writer thread's."""
+        stream, slots = self._take()
+        view = memoryview(stream)
+        try:
+            while view and self._writable is not None and self._writable():
+                view = view[os.write(self._descriptor, view[:_PIPE_BYTES]) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._break()
+            return
+        self._give_back(bytes(view), len(stream) - len(view), slots)
+
+    def _give_back(self, rest: bytes, sent: int, slots: int) -> None:
+        """End a turn of writing: `rest` and its slots go back to the front."""
+        with self._lock:
+            if rest:
+                self._queue.appendleft((rest, slots))
+            self._unsent -= sent
+            self._writing = False
+            if self._queue:
+                self._todo.notify()
+            self._left.notify_all()
+        if slots and not rest:
+            self._on_written(slots)
+
+    def _take(self) -> tuple[bytes, int]:
+        """Everything small that waits, joined, or one large piece. Only by whoever is writing."""
+        chosen: list[bytes] = []
+        slots = size = 0
+        with self._lock:
+            while self._queue and size < _JOIN_BYTES:
+                piece, count = self._queue[0]
+                if chosen and len(piece) > _JOIN_BYTES:
+                    break
+                self._queue.popleft()
+                chosen.append(piece)
+                slots += count
+                size += len(piece)
+        return (chosen[0] if len(chosen) == 1 else b"".join(chosen)), slots
+
+    # The writer thread
 
     def _work(self) -> None:
         while True:
-            pieces, slots = self._take()
+            with self._lock:
+                while self._writing or not self._queue:
+                    self._todo.wait()
+                self._writing = True
+            stream, slots = self._take()
             try:
-                for piece in pieces:
-                    self._write(piece)
+                self._write(stream)
             except OSError:
                 self._break()
                 return
-            if slots:
-                self._on_written(slots)
+            self._give_back(b"", 0, slots)
 
-    def _take(self) -> tuple[list[bytes], int]:
-        """Everything small that waits, joined, or one large message."""
-        with self._changed:
-            while not self._queue:
-                self._changed.wait()
-            chosen: list[bytes] = []
-            slots = size = 0
-            while self._queue and size < _JOIN_BYTES:
-                pieces, count = self._queue[0]
-                length = sum(map(len, pieces))
-                if chosen and length > _JOIN_BYTES:
-                    break
-                self._queue.popleft()
-                chosen += pieces
-                slots += count
-                size += length
-        return (chosen if size > 2 * _JOIN_BYTES else [b"".join(chosen)]), slots
-
-    def _write(self, piece: bytes) -> None:
-        view = memoryview(piece)
+    def _write(self, stream: bytes) -> None:
+        view = memoryview(stream)
         while view:
             try:
-                count = os.write(self._descriptor, view[: 1 << 20])
+                count = os.write(self._descriptor, view[:_WRITE_BYTES])
             except BlockingIOError:  # somebody else made the shared description non-blocking
                 select.select([], [self._descriptor], [], 1.0)
                 continue
             view = view[count:]
-            with self._changed:
+            with self._lock:
                 self._unsent -= count
-                self._changed.notify_all()
+                self._left.notify_all()
 
     def _break(self) -> None:
-        with self._changed:
+        with self._lock:
             self._broken = True
             self._queue.clear()
             self._unsent = 0
-            self._changed.notify_all()
+            self._left.notify_all()
         self._on_broken()
+
+
+def _writability(descriptor: int) -> Callable[[], bool] | None:
+    """A question whether `descriptor` takes some bytes now; None where the system cannot tell (Windows)."""
+    if not hasattr(select, "poll"):
+        return None
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return lambda: bool(poll.poll(0))

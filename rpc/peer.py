@@ -56,14 +56,12 @@ class Incoming(msgspec.Struct, eq=False):
     token: CancelToken = msgspec.field(default_factory=CancelToken)
     progress_token: int | str | None = None
     rows_token: int | str | None = None
-    stream: ProgressStream = msgspec.field(default_factory=ProgressStream)
+    stream: ProgressStream | None = None
 
-
-class Outgoing(msgspec.Struct):
-    """A message to write. `slots` requests are over once it is written."""
-
-    body: bytes
-    slots: int = 0
+    @property
+    def due(self) -> float | None:
+        """When progress that waits may go out."""
+        return None if self.stream is None else self.stream.due
 
 
 class Effects(msgspec.Struct):
@@ -88,7 +86,8 @@ class Peer:
 
     def __init__(self, methods: Collection[str], server: ServerInfo, limits: Limits) -> None:
         self.state = State.FRESH
-        self.outgoing: list[Outgoing] = []
+        self.outgoing: list[tuple[bytes, int]] = []
+        """Messages to write, each with the number of requests that are over once it is written."""
         self.hold_progress = False
         """Set by the channel while output is stuck: progress waits and is merged, instead of piling up."""
         self.dropped_notifications = 0
@@ -96,7 +95,6 @@ class Peer:
         self._server = server
         self._limits = limits
         self._under_way: set[Incoming] = set()
-        self._by_id: dict[RequestId, list[Incoming]] = {}
         self._slots = 0
         self._bytes = 0
         self._shutdowns: list[Incoming] = []
@@ -115,7 +113,9 @@ class Peer:
     def receive(self, message: Message | Batch, size: int, now: float) -> Effects:
         """Take one parsed frame of `size` bytes."""
         effects = Effects()
-        if isinstance(message, Batch):
+        if isinstance(message, Request):
+            self._receive_request(message, size, None, now, effects)
+        elif isinstance(message, Batch):
             self._receive_batch(message, size, now, effects)
         else:
             self._receive_one(message, size, None, now, effects)
@@ -144,20 +144,15 @@ class Peer:
     def _receive_request(
         self, request: Request, size: int, batch: _BatchReply | None, now: float, effects: Effects
     ) -> None:
-        incoming = Incoming(
-            id=None if request.is_notification else request.id,  # type: ignore[arg-type]
-            method=request.method,
-            params=request.params,
-            size=size,
-            arrived=now,
-            replies=not request.is_notification,
-            batch=batch,
-        )
+        replies = request.id is not msgspec.UNSET
+        id = request.id if request.id is not msgspec.UNSET else None
+        incoming = Incoming(id, request.method, request.params, size, now, replies, batch)
         if batch is not None and incoming.replies:
             batch.open += 1
         try:
             own = self._own.get(request.method)
-            self._check_welcome(incoming)
+            if self.state is State.SHUT_DOWN and request.method != "exit":
+                raise InvalidRequest("The server has been shut down.")
             if own is not None:
                 own(request, incoming, effects)
             else:
@@ -166,14 +161,10 @@ class Peer:
         except RpcError as error:
             self._refuse_request(incoming, error)
 
-    def _check_welcome(self, incoming: Incoming) -> None:
-        """Raise what forbids this request before anybody looks at its params."""
-        if self.state is State.SHUT_DOWN and incoming.method != "exit":
-            raise InvalidRequest("The server has been shut down.")
-        if incoming.method not in self._own and incoming.method not in self._methods:
-            raise MethodNotFound(f'There is no method "{incoming.method[:100]}".')
-
     def _accept(self, incoming: Incoming) -> None:
+        """Give a request its slot, before anybody looks at its params."""
+        if incoming.method not in self._methods:
+            raise MethodNotFound(f'There is no method "{incoming.method[:100]}".')
         if self._slots >= self._limits.max_in_flight:
             raise Busy(f"More than {self._limits.max_in_flight} requests are under way.")
         if self._bytes >= self._limits.max_unsent_bytes:
@@ -181,8 +172,6 @@ class Peer:
         self._slots += 1
         self._bytes += incoming.size
         self._under_way.add(incoming)
-        if incoming.replies and incoming.id is not None:
-            self._by_id.setdefault(incoming.id, []).append(incoming)
 
     def _refuse_request(self, incoming: Incoming, error: RpcError) -> None:
         if incoming.replies:
@@ -218,7 +207,7 @@ class Peer:
 
     def _cancel_request(self, request: Request, incoming: Incoming, effects: Effects) -> None:
         params: lifecycle.CancelParams = _decode(lifecycle.CancelParams, request)
-        for target in tuple(self._by_id.get(params.id, ())):
+        for target in [other for other in self._under_way if other.replies and other.id == params.id is not None]:
             effects.cancel += self._cancel(target)
         self._answer_own(incoming, None)
 
@@ -254,6 +243,7 @@ class Peer:
         """Its handler tells how far it is."""
         if incoming.stage is not Stage.RUNNING or incoming.progress_token is None:
             return
+        incoming.stream = incoming.stream or ProgressStream()
         self._send_progress(incoming, incoming.stream.offer(value, now, hold=self.hold_progress))
         self._note_waiting(incoming)
 
@@ -281,23 +271,17 @@ class Peer:
         """The one way in which a request ends."""
         incoming.stage = Stage.ANSWERED
         incoming.params = _EMPTY
-        self._send_progress(incoming, incoming.stream.close())
-        self._reporting.discard(incoming)
+        if incoming.stream is not None:
+            self._send_progress(incoming, incoming.stream.close())
+            self._reporting.discard(incoming)
         self._under_way.discard(incoming)
-        self._forget_id(incoming)
         self._bytes -= incoming.size
         if incoming.replies:
             self._deliver(reply, incoming.batch, 1)
         else:
             self._slots -= 1
-        self._finish_shutdown()
-
-    def _forget_id(self, incoming: Incoming) -> None:
-        namesakes = self._by_id.get(incoming.id)
-        if namesakes is not None and incoming in namesakes:
-            namesakes.remove(incoming)
-            if not namesakes:
-                del self._by_id[incoming.id]
+        if self._shutdowns:
+            self._finish_shutdown()
 
     # Time and the end
 
@@ -309,7 +293,7 @@ class Peer:
     @property
     def next_due(self) -> float | None:
         """When `tick` has something to do."""
-        times = [due for incoming in self._reporting if (due := incoming.stream.due) is not None]
+        times = [due for incoming in self._reporting if (due := incoming.due) is not None]
         if self.hold_progress:
             times = []
         if self._deadline is not None and not self.idle:
@@ -320,7 +304,8 @@ class Peer:
         """Send progress that has waited long enough; give up on what outlives its grace."""
         if not self.hold_progress:
             for incoming in tuple(self._reporting):
-                self._send_progress(incoming, incoming.stream.flush(now))
+                if incoming.stream is not None:
+                    self._send_progress(incoming, incoming.stream.flush(now))
                 self._note_waiting(incoming)
         if self._deadline is not None and now >= self._deadline:
             self.abandon()
@@ -339,7 +324,7 @@ class Peer:
 
     def _finish_shutdown(self) -> None:
         """Answer `shutdown` once everything before it has been answered."""
-        if self._shutdowns and not self._under_way:
+        if not self._under_way:
             waiting, self._shutdowns = self._shutdowns, []
             for incoming in waiting:
                 self._answer_own(incoming, None)
@@ -348,7 +333,7 @@ class Peer:
 
     def _deliver(self, reply: bytes, batch: _BatchReply | None, slots: int) -> None:
         if batch is None:
-            self._send(reply, slots)
+            self.outgoing.append((reply, slots))
             return
         batch.replies.append(reply)
         batch.slots += slots
@@ -360,7 +345,7 @@ class Peer:
             self._send(messages.encode_batch(batch.replies), batch.slots)
 
     def _send(self, body: bytes, slots: int = 0) -> None:
-        self.outgoing.append(Outgoing(body, slots))
+        self.outgoing.append((body, slots))
 
     def _send_progress(self, incoming: Incoming, values: Sequence[Progress]) -> None:
         if incoming.progress_token is None:
@@ -369,7 +354,7 @@ class Peer:
             self._send(messages.encode_progress(incoming.progress_token, value))
 
     def _note_waiting(self, incoming: Incoming) -> None:
-        if incoming.stream.due is None:
+        if incoming.due is None:
             self._reporting.discard(incoming)
         else:
             self._reporting.add(incoming)

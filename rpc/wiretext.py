@@ -19,6 +19,8 @@ MAX_SAFE_INTEGER = 2**53
 _LONG_INTEGER = re.compile(rb"[:,\[]-?[0-9]{16,}[,\]}]")
 _WORTH_A_WALK = 2048
 _WALK_LIMIT = 400
+# Looking at one value takes as long as searching so many bytes.
+_BYTES_PER_STEP = 100
 
 _encoder = msgspec.json.Encoder()
 
@@ -53,7 +55,7 @@ def path_of(text: str) -> str:
 def _may_hold_long_integer(value: Any, body: bytes) -> bool:
     """Looking through megabytes of sound for a digit costs more than encoding it: small results are walked."""
     if len(body) > _WORTH_A_WALK:
-        budget = [_WALK_LIMIT]
+        budget = [max(_WALK_LIMIT, len(body) // _BYTES_PER_STEP)]
         found = _walk(value, budget)
         if budget[0] > 0:
             return found

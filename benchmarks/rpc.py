@@ -1,0 +1,253 @@
+"""The transport side by side with python-lsp-jsonrpc and pygls, in one run, from Python and from Node.
+
+Prints a table and, with --check, exits 1 where a bar is missed. Servers take turns, so that what else the
+machine does hits all alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVERS = {
+    "ours": [sys.executable, "-m", "sidecar", "--test-methods", "--log-level", "warning"],
+    "python-lsp-jsonrpc": [sys.executable, "benchmarks/servers/lsp_jsonrpc.py"],
+    "pygls": [sys.executable, "benchmarks/servers/pygls_server.py"],
+}
+MB = 1_000_000
+SMALL = {"path": "/recordings/2026-05-01.wav", "startSeconds": 12.5, "endSeconds": 15.5}
+
+
+class Client:
+    """As little as a client can be: header framing, replies counted on a thread."""
+
+    def __init__(self, server: str) -> None:
+        self.process = subprocess.Popen(
+            SERVERS[server], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT
+        )
+        self.times: dict[int, tuple[float, threading.Event]] = {}
+        self.slots = threading.Semaphore(1)
+        self.latencies: list[float] = []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def send(self, id: int, method: str, params: object) -> threading.Event:
+        body = json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).encode()
+        done = threading.Event()
+        self.times[id] = (time.perf_counter(), done)
+        self.process.stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        self.process.stdin.flush()
+        return done
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def _read(self) -> None:
+        stream = self.process.stdout
+        while line := stream.readline():
+            length = 0
+            while line.strip():
+                name, _, value = line.partition(b":")
+                if name.lower() == b"content-length":
+                    length = int(value)
+                line = stream.readline()
+            body = stream.read(length)
+            if length == 0:
+                continue
+            at = body.index(b'"id":') + 5
+            digits = body[at : at + 12].lstrip()
+            sent, done = self.times.pop(int(digits[: next(i for i, c in enumerate(digits) if not 48 <= c <= 57)]))
+            self.latencies.append(time.perf_counter() - sent)
+            done.set()
+            self.slots.release()
+
+
+def first_reply(server: str) -> float:
+    start = time.perf_counter()
+    client = Client(server)
+    done = client.send(1, "health", {})
+    assert done.wait(30), server
+    elapsed = time.perf_counter() - start
+    client.close()
+    return elapsed * 1000
+
+
+def round_trips(in_flight: int, count: int) -> Callable[[Client], list[float]]:
+    def measure(client: Client) -> list[float]:
+        client.latencies = []
+        client.slots = threading.Semaphore(in_flight)
+        for id in range(1, count + 1):
+            client.slots.acquire()
+            client.send(id, "echo", SMALL)
+        for _ in range(in_flight):
+            assert client.slots.acquire(timeout=30)
+        return client.latencies
+
+    return measure
+
+
+def throughput(in_flight: int, count: int) -> Callable[[Client], list[float]]:
+    measure = round_trips(in_flight, count)
+
+    def per_request(client: Client) -> list[float]:
+        start = time.perf_counter()
+        measure(client)
+        return [(time.perf_counter() - start) / count]
+
+    return per_request
+
+
+def one(method: str, params: object) -> Callable[[Client], list[float]]:
+    def measure(client: Client) -> list[float]:
+        start = time.perf_counter()
+        assert client.send(1, method, params).wait(60)
+        return [time.perf_counter() - start]
+
+    return measure
+
+
+def compare(measure: Callable[[Client], list[float]], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds per server; the servers live through all rounds and take turns."""
+    clients = {server: Client(server) for server in SERVERS}
+    for client in clients.values():
+        assert client.send(0, "health", {}).wait(30)
+        measure(client)
+    found: dict[str, list[float]] = {server: [] for server in SERVERS}
+    for _ in range(rounds):
+        for server, client in clients.items():
+            found[server] += [1000 * seconds for seconds in measure(client)]
+    for client in clients.values():
+        client.close()
+    return found
+
+
+def busy_delay() -> float:
+    """p95 of `health` in ms while a pure-Python handler computes."""
+    client = Client("ours")
+    assert client.send(0, "health", {}).wait(30)
+    client.send(1, "busy", {"seconds": 4})
+    delays = []
+    for id in range(2, 150):
+        start = time.perf_counter()
+        assert client.send(id, "health", {}).wait(30)
+        delays.append(1000 * (time.perf_counter() - start))
+        time.sleep(0.005)
+    client.close()
+    return quantile(delays, 0.95)
+
+
+def quantile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def node_table(rounds: int) -> dict[str, dict[str, float]] | None:
+    """The same from a vscode-jsonrpc client; None where Node or its packages are missing."""
+    script = ROOT / "benchmarks" / "node" / "rpc.cjs"
+    folder = ROOT / "tests" / "node"
+    try:
+        output = subprocess.run(
+            ["node", str(script), json.dumps(SERVERS), str(rounds)],
+            cwd=ROOT,
+            env=os.environ | {"NODE_PATH": str(folder / "node_modules")},
+            check=True,
+            capture_output=True,
+        ).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"(Node: {getattr(error, 'stderr', b'') or error})")
+        return None
+    table: dict[str, dict[str, float]] = json.loads(output)
+    return table
+
+
+BARS: list[tuple[str, str, float]] = [
+    ("64 in flight, per request", "python-lsp-jsonrpc", 1.0),
+    ("echo 1 MB", "python-lsp-jsonrpc", 1.3),
+    ("1 MB result", "python-lsp-jsonrpc", 1.3),
+    ("spawn to first reply", "python-lsp-jsonrpc", 1 / 2.5),
+    ("1 in flight p50", "pygls", 4.0),
+    ("64 in flight, per request", "pygls", 4.0),
+    ("spawn to first reply", "pygls", 3.0),
+    ("echo 1 MB", "pygls", 2.0),
+    ("1 MB result", "pygls", 2.0),
+]
+"""Row, rival, and how many times our speed must be theirs."""
+
+
+def python_table(quick: bool) -> dict[str, dict[str, float]]:
+    scale = 1 if quick else 3
+    table: dict[str, dict[str, float]] = {}
+    starts: dict[str, list[float]] = {server: [] for server in SERVERS}
+    for _ in range(5 * scale):
+        for server in SERVERS:
+            starts[server].append(first_reply(server))
+    table["spawn to first reply"] = {server: statistics.median(times) for server, times in starts.items()}
+    single = compare(round_trips(1, 150), 3 * scale)
+    table["1 in flight p50"] = {server: quantile(times, 0.5) for server, times in single.items()}
+    table["1 in flight p99"] = {server: quantile(times, 0.99) for server, times in single.items()}
+    many = compare(round_trips(64, 600), 3 * scale)
+    table["64 in flight p50"] = {server: quantile(times, 0.5) for server, times in many.items()}
+    table["64 in flight p99"] = {server: quantile(times, 0.99) for server, times in many.items()}
+    each = compare(throughput(64, 600), 3 * scale)
+    table["64 in flight, per request"] = {server: statistics.median(times) for server, times in each.items()}
+    for name, method, params in (
+        ("echo 1 MB", "echo", {"text": "x" * MB}),
+        ("echo 10 MB", "echo", {"text": "x" * 10 * MB}),
+        ("1 MB result", "bytes", {"count": MB}),
+    ):
+        times = compare(one(method, params), (4 if "10" in name else 12) * scale)
+        table[name] = {server: statistics.median(values) for server, values in times.items()}
+    return table
+
+
+def show(title: str, table: dict[str, dict[str, float]]) -> None:
+    print(f"\n{title + ', ms':32}" + "".join(f"{server:>20}" for server in SERVERS) + "   ratio to ours")
+    for row, values in table.items():
+        ratios = "  ".join(f"{values[server] / values['ours']:5.2f}" for server in list(SERVERS)[1:])
+        print(f"{row:32}" + "".join(f"{values[server]:20.3f}" for server in SERVERS) + f"   {ratios}")
+
+
+def missed(title: str, table: dict[str, dict[str, float]]) -> list[str]:
+    return [
+        f"{title}: {row} is {table[row][rival] / table[row]['ours']:.2f} times {rival}'s speed, the bar is {bar:.2f}"
+        for row, rival, bar in BARS
+        if row in table and table[row][rival] / table[row]["ours"] < bar
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a third of the rounds")
+    parser.add_argument("--check", action="store_true", help="exit 1 when a bar is missed")
+    parser.add_argument("--json", type=Path, help="write the figures here too")
+    arguments = parser.parse_args()
+    for package in ("rpc", "schemas", "sidecar"):
+        compileall.compile_dir(ROOT / package, quiet=2)  # a rival's modules were compiled when it was installed
+    tables = {"from Python": python_table(arguments.quick)}
+    show("from Python", tables["from Python"])
+    node = node_table(1 if arguments.quick else 3)
+    if node is not None:
+        tables["from Node"] = node
+        show("from Node", node)
+    delay = busy_delay()
+    print(f"\nhealth beside a busy pure-Python handler, p95: {delay:.1f} ms (bar: 20)")
+    problems = [problem for title, table in tables.items() for problem in missed(title, table)]
+    problems += [f"health beside a busy handler takes {delay:.1f} ms"] if delay > 20 else []
+    print("\n".join(problems) or "every bar is met")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(tables, indent=1))
+    if arguments.check and problems:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

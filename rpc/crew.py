@@ -1,0 +1,178 @@
+"""The threads of a server: whoever reads also runs what it read, until that takes long.
+
+What lives here: which thread reads, which runs, and when another one has to help. What must not: bytes, messages,
+handlers.
+
+Handing each request from a reader thread to a pool thread costs more than most requests do. So one thread reads a
+chunk and runs the tasks that came with it, then reads on. While it runs them nobody reads; a clock (`look`, called
+by the main thread every 4 ms while there is work) notices when a task takes more than 4 ms and sends another
+thread to read, and others to run what waits. A quick task never costs a switch, a slow one delays others by some
+8 ms. Where many quick tasks keep one thread busy, another one reads a chunk every 50 ms, for cancels may be in it.
+
+At most `size` tasks run at a time, and somebody reads even then. Quick tasks (methods that promise to be)
+do not count and wait for nobody.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+PATIENCE_SECONDS = 0.004
+_UNREAD_SECONDS = 0.05
+_WATCHFUL_SECONDS = 0.05
+_FLUSH_EVERY = 32
+
+Task = Callable[[], None]
+_Turn = tuple[Task, bool, float]
+"""A task, whether it counts, and when it was taken. None in its place is a turn at reading."""
+
+
+class Crew:
+    """Threads that take turns at reading.
+
+    `read` reads a chunk and calls `submit` for what came with it; it returns False at the end of the input.
+    `flush` lets output leave; it is called before a thread waits. `wake` makes the clock call `look`. None of them,
+    nor a task, may raise.
+    """
+
+    def __init__(
+        self, size: int, read: Callable[[], bool], flush: Callable[[], None], wake: Callable[[], None]
+    ) -> None:
+        self._size = size
+        self._read = read
+        self._flush = flush
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._parking = threading.Condition(self._lock)
+        self._tasks: deque[Task] = deque()
+        self._quick: deque[Task] = deque()
+        self._threads = self._parked = self._called = self._running = 0
+        self._reading = True  # `start` sends a thread to do so
+        self._ended = False
+        self._moved = self._left = 0.0  # when a task was taken; when the reader's place was left
+        self._busy = 0.0
+        self._watched = False
+
+    def start(self) -> None:
+        """Send the first thread to read."""
+        with self._lock:
+            self._reading = False
+            self._called = 1
+            self._threads += 1
+        threading.Thread(target=self._work, name="crew-1", daemon=True).start()
+
+    def submit(self, task: Task, *, quick: bool) -> None:
+        """Run `task` soon. Only from within `read`."""
+        (self._quick if quick else self._tasks).append(task)
+
+    def look(self, now: float) -> float | None:
+        """Send help where nothing has moved for too long. The seconds after which to look again, or None."""
+        with self._lock:
+            unread = not self._reading and not self._ended
+            waiting = bool(self._quick) or (bool(self._tasks) and self._running < self._size)
+            if unread or waiting:
+                self._busy = now
+            stuck = now - self._moved > PATIENCE_SECONDS
+            helpers = unread + waiting if stuck else int(unread and now - self._left > _UNREAD_SECONDS)
+            self._watched = now - self._busy < _WATCHFUL_SECONDS
+            fresh = self._call(helpers)
+        for number in fresh:
+            threading.Thread(target=self._work, name=f"crew-{number}", daemon=True).start()
+        if stuck:
+            self._flush()
+        return PATIENCE_SECONDS if self._watched else None
+
+    def _call(self, helpers: int) -> list[int]:
+        """Wake parked threads; the numbers of those to be started besides."""
+        self._called = max(self._called, helpers)
+        ready = min(helpers, self._parked)
+        self._parking.notify(ready)
+        limit = self._size + 2
+        fresh = min(helpers - ready, limit - self._threads)
+        numbers = [self._threads + 1 + index for index in range(fresh)]
+        self._threads += fresh
+        return numbers
+
+    # A thread
+
+    def _work(self) -> None:
+        turn = self._help()
+        streak = 0
+        while True:
+            if turn is None:
+                streak = 0
+                self._flush()
+                turn = self._after_reading(self._read())
+                continue
+            streak += 1
+            if streak % _FLUSH_EVERY == 0:
+                self._flush()
+            task, counted, taken = turn
+            turn = None  # or the task would hold its request's memory until the next one comes
+            task()
+            del task
+            turn = self._after_task(counted, taken)
+
+    def _help(self) -> _Turn | None:
+        """The first thing a thread that was called does: read where nobody reads, else run, else park."""
+        with self._lock:
+            while True:
+                if self._called:
+                    self._called -= 1
+                    if not self._reading and not self._ended:
+                        self._reading = True
+                        return None
+                    task = self._take()
+                    if task is not None:
+                        return task
+                self._park()
+
+    def _after_reading(self, more: bool) -> _Turn | None:
+        """Run what was read, leaving the reading to whoever is called; read on where nothing may be run."""
+        with self._lock:
+            self._ended = not more
+            others_move = self._running and not self._quick and time.monotonic() - self._moved < PATIENCE_SECONDS
+            task = None if others_move else self._take()
+            if task is None and more and not others_move:
+                return None
+            self._reading = False
+            self._left = time.monotonic()
+            unwatched = not self._watched
+        if unwatched:
+            self._wake()
+        return task or self._rest()
+
+    def _after_task(self, counted: bool, taken: float) -> _Turn | None:
+        """Go on, unless the task was quick and somebody else took one since: one thread is faster than two then."""
+        with self._lock:
+            self._running -= counted
+            yields = self._moved != taken and self._running and time.monotonic() - taken < PATIENCE_SECONDS
+            task = None if yields else self._take()
+            if task is None and not yields and not self._reading and not self._ended:
+                self._reading = True
+                return None
+        return task or self._rest()
+
+    def _rest(self) -> _Turn | None:
+        """Nothing to do: let output leave, then wait to be called."""
+        self._flush()
+        return self._help()
+
+    def _take(self) -> _Turn | None:
+        """The next task that may run. Called with the lock held."""
+        if self._quick:
+            self._moved = self._busy = time.monotonic()
+            return self._quick.popleft(), False, self._moved
+        if self._tasks and self._running < self._size:
+            self._moved = self._busy = time.monotonic()
+            self._running += 1
+            return self._tasks.popleft(), True, self._moved
+        return None
+
+    def _park(self) -> None:
+        self._parked += 1
+        self._parking.wait()
+        self._parked -= 1

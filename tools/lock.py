@@ -3,7 +3,7 @@
 What lives here: reading installed metadata. What must not: installing or resolving. Run it with the interpreter
 whose packages are to be locked:
 
-    .venv/bin/python tools/lock.py pyproject.toml dev build > requirements/sidecar.txt
+    .venv/bin/python tools/lock.py pyproject.toml dev > requirements/sidecar.txt
     .ml/bin/python tools/lock.py requirements/ml.in > requirements/ml.txt
 
 The first argument is a requirements file, or a pyproject.toml followed by the extras to take in.

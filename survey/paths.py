@@ -37,6 +37,8 @@ def path_from_wire(text: str, field: str = "$.path") -> Path:
 def path_to_wire(path: Path | str) -> str:
     """`path` as text that is valid in JSON."""
     text = os.fspath(path)
+    if text.isascii():
+        return text
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

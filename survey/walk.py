@@ -16,6 +16,7 @@ import stat
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from rpc.cancel import CancelToken
 from rpc.errors import from_os_error
@@ -27,13 +28,17 @@ SYSTEM_FOLDERS = frozenset(
 """In lower case: bins and indexes of Windows, Linux, macOS archives and Synology."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFile:
+class FoundFile(NamedTuple):
     """A file that the walk lists. `modified_ns` is its mtime in nanoseconds since 1970."""
 
-    path: Path
+    location: str
     size_bytes: int
     modified_ns: int
+
+    @property
+    def path(self) -> Path:
+        """Where it is. Made when it is asked for: for 100,000 files that takes as long as listing them."""
+        return Path(self.location)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,7 @@ class Walk:
     on_folder: Callable[[Path], None] | None = None
     skipped: list[Skipped] = field(default_factory=list)
     _folders: set[tuple[int, int]] = field(default_factory=set)
-    _files: set[tuple[int, int]] = field(default_factory=set)
-    _linked: set[tuple[int, int]] = field(default_factory=set)
+    _targets: set[str] = field(default_factory=set)
 
     def __iter__(self) -> Iterator[FoundFile]:
         """Every file in natural order, each folder's files where its name stands among its siblings'.
@@ -72,20 +76,22 @@ class Walk:
             `folder` itself cannot be listed.
         rpc.errors.RequestCancelled
         """
+        endings = tuple(self.extensions) or ("",)
         open_folders = [iter(self._entries(os.fspath(self.folder)))]
         while open_folders:
-            self.token.raise_if_cancelled()
-            entry = next(open_folders[-1], None)
-            if entry is None:
+            for entry in open_folders[-1]:
+                if self._is_folder(entry):
+                    if self.recursive:
+                        open_folders.append(iter(self._entries(entry.path)))
+                        break
+                elif entry.name.lower().endswith(endings) and (found := self._found(entry)):
+                    yield found
+            else:
                 open_folders.pop()
-            elif self._is_folder(entry):
-                if self.recursive:
-                    open_folders.append(iter(self._entries(entry.path)))
-            elif self._wanted(entry.name):
-                yield from self._found(entry)
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
         """What `folder` holds, in natural order; nothing when it was read before or cannot be read."""
+        self.token.raise_if_cancelled()
         if self.on_folder is not None:
             self.on_folder(Path(folder))
         try:
@@ -118,27 +124,36 @@ class Walk:
             # Whatever it is, looking at it as a file will give the reason.
             return False
 
-    def _wanted(self, name: str) -> bool:
-        return not self.extensions or os.path.splitext(name)[1].lower() in self.extensions  # noqa: PTH122
-
-    def _found(self, entry: os.DirEntry[str]) -> Iterator[FoundFile]:
+    def _found(self, entry: os.DirEntry[str]) -> FoundFile | None:
+        self.token.raise_if_cancelled()
         try:
             status = entry.stat()
-            linked = entry.is_symlink()
+            if entry.is_symlink() and not self._link_is_new(entry.path):
+                return None
         except OSError as error:
             self._skip(entry.path, from_os_error(error, entry.path, "read").message)
-            return
-        if stat.S_ISREG(status.st_mode) and self._list_once((status.st_dev, status.st_ino), linked=linked):
-            yield FoundFile(Path(entry.path), status.st_size, status.st_mtime_ns)
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        return FoundFile(entry.path, status.st_size, status.st_mtime_ns)
 
-    def _list_once(self, identity: tuple[int, int], *, linked: bool) -> bool:
-        """Whether a file is to be listed: not when a link to it has been, nor a link when its file has been."""
-        if not identity[1]:
-            return True
-        if identity in self._linked or (linked and identity in self._files):
+    def _link_is_new(self, link: str) -> bool:
+        """Whether what a link leads to is listed under no other name."""
+        target = os.path.realpath(link)
+        if target in self._targets or self._lists(Path(target)):
             return False
-        (self._linked if linked else self._files).add(identity)
+        self._targets.add(target)
         return True
+
+    def _lists(self, path: Path) -> bool:
+        """Whether this walk comes by `path`, which is no link."""
+        root = Path(os.path.realpath(self.folder))
+        if not path.is_relative_to(root):
+            return False
+        parts = path.relative_to(root).parts
+        hidden = not self.include_hidden and any(map(is_hidden, parts))
+        wanted = not self.extensions or path.suffix.lower() in self.extensions
+        return wanted and not hidden and (self.recursive or len(parts) == 1)
 
     def _skip(self, path: str, reason: str) -> None:
         self.skipped.append(Skipped(Path(path), reason))

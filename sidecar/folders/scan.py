@@ -92,7 +92,7 @@ class _Tally:
 
 
 def _listed(file: FoundFile) -> ScannedFile:
-    return ScannedFile(path=path_to_wire(file.path), size_bytes=file.size_bytes)
+    return ScannedFile(path=path_to_wire(file.location), size_bytes=file.size_bytes)
 
 
 def _probed(files: Iterable[FoundFile], unreadable: list[SkippedPath], token: CancelToken) -> Iterator[ScannedFile]:
@@ -136,7 +136,7 @@ def _probe(file: FoundFile, token: CancelToken) -> ScannedFile | SkippedPath:
         with open_recording(file.path, token) as recording:
             recorded_at = read_metadata(recording).recorded_at
             return ScannedFile(
-                path=path_to_wire(file.path),
+                path=path_to_wire(file.location),
                 size_bytes=file.size_bytes,
                 duration_seconds=recording.duration_seconds,
                 sample_rate=recording.sample_rate,
@@ -144,4 +144,4 @@ def _probe(file: FoundFile, token: CancelToken) -> ScannedFile | SkippedPath:
                 problem=_wrong_extension(file.path, recording.format),
             )
     except RequestFailed as error:
-        return SkippedPath(path=path_to_wire(file.path), reason=error.message)
+        return SkippedPath(path=path_to_wire(file.location), reason=error.message)

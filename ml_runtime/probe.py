@@ -7,7 +7,7 @@ cannot run; hence the standard library only, until compat.py is wanted.
 
 Without --import, versions are read from the packages' metadata, which takes 0.1 s. With it, torch and
 bioacoustics_model_zoo are really imported, which takes seconds, and the libraries that were loaded are listed (Linux).
-With --modules also the compiled form of every module that was imported, for the build of the packed environment.
+With --modules also the compiled form of what was imported, for the build of the packed environment.
 """
 
 import importlib
@@ -79,9 +79,11 @@ def _import(name: str) -> str | None:
 
 
 def _compiled_modules() -> list[str]:
-    """The .pyc file of every imported module that has one."""
+    """The .pyc file of every imported module that has one, and what numba compiled and keeps beside them."""
     cached = (getattr(module, "__cached__", None) for module in list(sys.modules.values()))
-    return sorted({path for path in cached if isinstance(path, str) and Path(path).exists()})
+    compiled = {Path(path) for path in cached if isinstance(path, str) and Path(path).exists()}
+    folders = {path.parent for path in compiled}
+    return sorted(str(path) for path in compiled.union(*(folder.glob("*.nb[ic]") for folder in folders)))
 
 
 def _loaded_libraries() -> list[str]:

@@ -65,10 +65,13 @@ def build(options: Options) -> Path:
     made_by = _make_prefix(options, left_out)
     (PREFIX / "conda-meta").mkdir(exist_ok=True)
     (PREFIX / "conda-meta" / "history").touch()
-    archive = _pack(options, variant_of(PREFIX))
-    manifest = write_manifest(archive, PREFIX, inputs=inputs, made_by=made_by, left_out=left_out)
+    archive = ENVIRONMENTS / f"{ARCHIVE.name.removesuffix('.tar.gz')}-{platform_tag()}-{variant_of(PREFIX)}.tar.gz"
+    aside = archive.with_name(f"partial-{archive.name}")
+    _pack(options, aside)
     if options.prove:
-        _prove(archive)
+        _prove(aside)
+    aside.replace(archive)
+    manifest = write_manifest(archive, PREFIX, inputs=inputs, made_by=made_by, left_out=left_out)
     _link(archive)
     _remove_prefix()
     _say_left_out(left_out)
@@ -81,7 +84,8 @@ def _make_prefix(options: Options, left_out: LeftOut) -> str:
     if options.conda is not None:
         with _step(f"solving environment.yml with {options.conda.name}"):
             _solve(options.conda)
-        runtime_prefix.remove_unused(PREFIX, PREFIX, left_out, conda=True)
+        python = PREFIX / "python.exe" if sys.platform == "win32" else python_of(PREFIX)
+        runtime_prefix.remove_unused(PREFIX, left_out, keep=runtime_prefix.compiled_by(python), conda=True)
         return options.conda.name
     python = python_of(ML) if python_of(ML).exists() else Path(sys.executable)
     installation = runtime_prefix.installation_of(python)
@@ -92,7 +96,7 @@ def _make_prefix(options: Options, left_out: LeftOut) -> str:
         taken = runtime_prefix.relocate(installation, PREFIX, _patchelf())
     _say(f"libraries taken in: {', '.join(taken)}")
     with _step("putting the ML packages in"):
-        how = runtime_prefix.fill_with_packages(installation, PREFIX, left_out, options.torch_index)
+        how = runtime_prefix.fill_with_packages(python, installation, PREFIX, left_out, options.torch_index)
     return f"a copy of CPython {installation.version}, packages {how}"
 
 
@@ -106,20 +110,17 @@ def _solve(conda: Path) -> None:
         run([conda, "env", "create", *where])
 
 
-def _pack(options: Options, variant: str) -> Path:
-    """Pack PREFIX under a name aside, then rename it."""
-    archive = ENVIRONMENTS / f"{ARCHIVE.name.removesuffix('.tar.gz')}-{platform_tag()}-{variant}.tar.gz"
-    ENVIRONMENTS.mkdir(exist_ok=True)
-    aside = archive.with_name(f"partial-{archive.name}")
-    aside.unlink(missing_ok=True)
+def _pack(options: Options, archive: Path) -> None:
+    """Pack PREFIX as `archive`."""
+    archive.parent.mkdir(exist_ok=True)
+    archive.unlink(missing_ok=True)
     threads = str(os.cpu_count() or 1)
     # The prefix was stripped, so files that conda knows of are missing on purpose.
-    arguments = ["--prefix", str(PREFIX), "--output", str(aside), "--ignore-missing-files", "--quiet"]
+    arguments = ["--prefix", str(PREFIX), "--output", str(archive), "--ignore-missing-files", "--quiet"]
     arguments += ["--n-threads", threads, "--compress-level", str(options.compress_level)]
     with _step(f"packing with conda-pack on {threads} threads, level {options.compress_level}"):
         run([sys.executable, "-c", _PACK, *arguments])
-    aside.replace(archive)
-    return archive
+    archive.chmod(0o644)
 
 
 def _prove(archive: Path) -> None:

@@ -32,6 +32,7 @@ from tools.processes import CommandFailed, run
 
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 _LOCK, _BOUNDS, _TESTS = REQUIREMENTS / "ml.txt", REQUIREMENTS / "ml.in", REQUIREMENTS / "ml-tests.txt"
+NUMBA_TARGET = "numba_target.pth"
 _TORCH = ("torch", "torchvision", "torchaudio")
 _CUDA_REQUIREMENT = re.compile(r"^(nvidia-|cuda-|triton\b)", re.IGNORECASE)
 
@@ -62,8 +63,21 @@ def install_ml(python: Path, torch_index: str | None = None, *, with_tests: bool
         _pip(python, "--no-deps", *rest.values())
     else:
         _install_bounded(python, {name: line for name, line in bounds.items() if name not in _TORCH})
+    keep_compiled_code(python)
     if with_tests:
         _pip(python, *_read_requirements(_TESTS).values())
+
+
+def keep_compiled_code(python: Path) -> None:
+    """Let numba compile for any processor of this kind.
+
+    What it compiles at the first import of librosa (25 s) then stays valid when the environment is packed and
+    extracted on another machine. librosa's few loops gain nothing from a particular processor.
+    """
+    script = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    answer = subprocess.run([str(python), "-I", "-c", script], check=True, capture_output=True, text=True)
+    target = 'import os; os.environ.setdefault("NUMBA_CPU_NAME", "generic")\n'
+    (Path(answer.stdout.strip()) / NUMBA_TARGET).write_text(target, encoding="utf-8")
 
 
 def read_lock() -> dict[str, str]:

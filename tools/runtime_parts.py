@@ -57,7 +57,6 @@ _PACKAGES = {
     "jedi/third_party": STUBS,
 }
 _KEPT = {"torch/bin/torch_shm_manager"}
-# pip's vendored code and torch's public testing helpers are imported by what runs.
 _TOP = {"include": HEADERS, "share": DESKTOP, "man": DESKTOP}
 
 
@@ -96,8 +95,7 @@ def unused_reason(relative: PurePosixPath, *, conda: bool = False) -> str | None
 
 
 def _in_package(parts: tuple[str, ...]) -> str | None:
-    inside = "/".join(parts)
-    if inside in _KEPT:
+    if "/".join(parts) in _KEPT:
         return None
     for folder in parts[:-1]:
         if folder in _FOLDERS:

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
-from tools.install_ml import install_ml, read_lock
+from tools.install_ml import NUMBA_TARGET, install_ml, keep_compiled_code, read_lock
+from tools.paths import ROOT
 from tools.runtime_parts import LeftOut, unused_reason
 
 # What belongs to the C library, hence to the kernel and the machine.
@@ -120,26 +121,59 @@ def relocate(installation: Installation, prefix: Path, patchelf: str) -> list[st
 
 
 def fill_with_packages(
-    installation: Installation, prefix: Path, left_out: LeftOut, torch_index: str | None = None
+    python: Path, installation: Installation, prefix: Path, left_out: LeftOut, torch_index: str | None = None
 ) -> str:
-    """Put the ML packages into the copy; tells how. From `.ml` where that holds exactly the lock, else by pip."""
-    site_packages = prefix / installation.library / "site-packages"
+    """Put the ML packages into the copy; tells how. From `python`'s own where they are the lock, else by pip."""
     locked = _locked_distributions(installation.site_packages)
     if locked is not None and torch_index is None:
         for distribution in locked:
             _link_distribution(distribution, installation, prefix, left_out)
+        _add_compiled(installation, prefix, compiled_by(python))
         return f"linked from {installation.site_packages.parents[2].name}"
-    python = prefix / "bin" / "python"
-    bootstrap = [sys.executable, "-I", "-m", "pip", "--python", str(python), "install", "-qq", "--no-compile", "pip"]
+    copied = prefix / "bin" / "python"
+    bootstrap = [sys.executable, "-I", "-m", "pip", "--python", str(copied), "install", "-qq", "--no-compile", "pip"]
     subprocess.run(bootstrap, check=True)
-    install_ml(python, torch_index, with_tests=False)
-    remove_unused(prefix, site_packages, left_out)
+    install_ml(copied, torch_index, with_tests=False)
+    remove_unused(prefix, left_out, keep=compiled_by(copied))
     return "installed by pip"
 
 
-def remove_unused(prefix: Path, below: Path, left_out: LeftOut, *, conda: bool = False) -> None:
-    """Delete what `unused_reason` names from a tree that others filled."""
-    for path in list(_files_below(below)):
+def compiled_by(python: Path) -> list[Path]:
+    """The compiled form of what `python` imports for the models' packages; importing makes what lacks.
+
+    With it (45 MB packed) the first import on a user's machine takes a third of the time; the .pyc files of all
+    modules would double the archive.
+
+    Raises
+    ------
+    CannotCopy
+        The packages cannot be imported.
+    """
+    keep_compiled_code(python)
+    probe = [str(python), "-I", str(ROOT / "ml_runtime" / "probe.py"), "--import", "--modules"]
+    answer = json.loads(subprocess.run(probe, check=True, capture_output=True, text=True).stdout)
+    if answer["problem"] is not None:
+        raise CannotCopy(f"{python}: {answer['problem']}")
+    return [Path(path) for path in answer["compiled"]]
+
+
+def _add_compiled(installation: Installation, prefix: Path, compiled: list[Path]) -> None:
+    """Copy compiled files of an installation to where their sources were copied to."""
+    below = {
+        installation.site_packages: prefix / installation.library / "site-packages",
+        installation.prefix / installation.library: prefix / installation.library,
+    }
+    for path in [installation.site_packages / NUMBA_TARGET, *compiled]:
+        source = next((folder for folder in below if path.is_relative_to(folder)), None)
+        if source is not None and (target := below[source] / path.relative_to(source)).parent.parent.is_dir():
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy2(path, target)
+
+
+def remove_unused(prefix: Path, left_out: LeftOut, *, keep: Iterable[Path], conda: bool = False) -> None:
+    """Delete what `unused_reason` names, but nothing of `keep`, from a prefix that others filled."""
+    kept = set(keep)
+    for path in [path for path in _files_below(prefix) if path not in kept]:
         reason = unused_reason(PurePosixPath(path.relative_to(prefix).as_posix()), conda=conda)
         if reason is not None:
             left_out.add(reason, path)

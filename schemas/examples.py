@@ -60,6 +60,7 @@ EXAMPLES: dict[str, dict[str, Any] | None] = {
     "scores/page": {"scoresId": "<scoresId>", "class": "toad", "sort": "score", "limit": 10},
     "scores/histogram": {"scoresId": "<scoresId>", "class": "toad", "bins": 5},
     "scores/summary": {"scoresId": "<scoresId>", "by": "file", "threshold": 0.5},
+    "scores/export": {"scoresId": "<scoresId>", "path": "export.parquet", "format": "parquet", "scoreRange": [0.5, 1]},
     "detections/sample": {"scoresId": "<scoresId>", "class": "toad", "count": 3, "scoreRange": [0, 1]},
     "scores/close": {"scoresId": "<scoresId>"},
 }

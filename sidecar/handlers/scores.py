@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from schemas.scores import (
     CloseParams,
+    Exported,
+    ExportParams,
     Histogram,
     HistogramParams,
     LoadParams,
@@ -15,6 +17,7 @@ from schemas.scores import (
     Summary,
     SummaryParams,
 )
+from sidecar.scores.export import export_table
 from sidecar.scores.histogram import histogram_of
 from sidecar.scores.page import page_of
 from sidecar.scores.summary import summary_of
@@ -42,6 +45,11 @@ def histogram(params: HistogramParams, call: Call, services: Services) -> Histog
 def summary(params: SummaryParams, call: Call, services: Services) -> Summary:
     """scores/summary."""
     return summary_of(services.scores.get(params.scores_id), params, call.token)
+
+
+def export(params: ExportParams, call: Call, services: Services) -> Exported:
+    """scores/export."""
+    return export_table(services.scores.get(params.scores_id), params, call.token)
 
 
 def close(params: CloseParams, call: Call, services: Services) -> None:

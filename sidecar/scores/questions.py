@@ -42,8 +42,8 @@ def clips_of(table: OpenTable) -> str:
     return f'SELECT {number} AS clip, path, "start", "end" FROM {table.stored.schema}.clips'
 
 
-def within(score_range: tuple[float, float] | None, path: str = "$.scoreRange") -> str:
-    """The condition that a score lies in a range, both ends included.
+def within(score_range: tuple[float, float] | None, path: str = "$.scoreRange", column: str = "score") -> str:
+    """The condition that the score in `column` lies in a range, both ends included; `path` is for the error.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def within(score_range: tuple[float, float] | None, path: str = "$.scoreRange") 
     low, high = score_range
     if math.isnan(low) or math.isnan(high) or low > high:
         raise InvalidParams(f"{path}: the lower end ({low:g}) must not be above the upper ({high:g}).")
-    return f"score BETWEEN {number(low)} AND {number(high)}"
+    return f"{column} BETWEEN {number(low)} AND {number(high)}"
 
 
 def number(value: float) -> str:

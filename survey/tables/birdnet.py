@@ -7,7 +7,7 @@
 
     Selection  Begin Time (s)  End Time (s)  Common Name  Scientific Name  Confidence  File Offset (s)  Begin Path  ...
 
-What lives here: what their columns mean. What must not: Raven tables that people made (raven.py).
+What lives here: what their columns mean, writing the CSV. What must not: Raven tables that people made (raven.py).
 
 In combined Raven tables, Begin Time is cumulative over the files: the time in the file is File Offset, and the
 length is End - Begin.
@@ -17,9 +17,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
+
 from survey.tables.meaning import Columns, Meaning, constant, first_of
 from survey.tables.recording_names import recording_of
 from survey.tables.sources import Source
+from survey.tables.writing import copy_csv, written
 
 
 def recognise(source: Source) -> Meaning | None:
@@ -73,3 +76,11 @@ def recognise_raven(source: Source) -> Meaning | None:
 def _path(columns: Columns, name: str, table: Path) -> str:
     """The recording: named in its column, or else by the table's own name."""
     return first_of(columns.text(name), constant(recording_of(table)))
+
+
+def write(cursor: duckdb.DuckDBPyConnection, path: Path, *, overwrite: bool) -> int:
+    """Write BirdNET-Analyzer's CSV; how many scores. A class without a common name is called by its own there too."""
+    names = ("Start (s)", "End (s)", "Scientific name", "Common name", "Confidence", "File")
+    query = 'SELECT "start", "end", name, coalesce(common, name), score, path FROM export_rows ORDER BY row, name'
+    with written(path, overwrite=overwrite) as aside:
+        return copy_csv(cursor, query, names, aside)

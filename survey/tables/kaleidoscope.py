@@ -4,7 +4,7 @@
     INDIR,FOLDER,IN FILE,OFFSET,DURATION,scientific_name,common_name,confidence,...
     ...,TOP1MATCH,TOP1DIST
 
-What lives here: what their columns mean. What must not: anything else.
+What lives here: what their columns mean, writing the first of them. What must not: anything else.
 
 The recording is INDIR/FOLDER/IN FILE, a detection runs from OFFSET for DURATION seconds. Kaleidoscope itself gives a
 distance, which is better the smaller it is: its score is the distance with a minus, so that the best comes first.
@@ -12,8 +12,13 @@ distance, which is better the smaller it is: its score is the distance with a mi
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import duckdb
+
 from survey.tables.meaning import Columns, Meaning, first_of
 from survey.tables.sources import Source
+from survey.tables.writing import copy_csv, written
 
 
 def recognise(source: Source) -> Meaning | None:
@@ -36,3 +41,12 @@ def recognise(source: Source) -> Meaning | None:
         numbers=columns.numbers("offset", "duration", "confidence", "top1dist"),
         note=None if known or not distance else "Scores are TOP1DIST with a minus: the nearest match is the highest.",
     )
+
+
+def write(cursor: duckdb.DuckDBPyConnection, path: Path, *, overwrite: bool) -> int:
+    """Write the table that BirdNET-Analyzer writes for Kaleidoscope; how many scores. Times are to the nanosecond."""
+    names = ("OFFSET", "confidence", "INDIR", "FOLDER", "IN FILE", "DURATION", "TOP1MATCH")
+    columns = '"start", score, parent, folder, file, round("end" - "start", 9), name'
+    query = f"SELECT {columns} FROM export_rows ORDER BY row, name"
+    with written(path, overwrite=overwrite) as aside:
+        return copy_csv(cursor, query, names, aside)

@@ -57,7 +57,7 @@ class Columns:
     def text(self, *names: str) -> str:
         """SQL for the first of `names` that is there, empty cells NULL; NULL when none is."""
         position = self.position(*names)
-        return "NULL" if position is None else f"nullif(trim(c{position}), '')"
+        return "NULL" if position is None else f"nullif(c{position}, '')"
 
     def number(self, *names: str) -> str:
         """SQL for the first of `names` that is there; NULL when none is. It must be among `numbers`."""

@@ -4,7 +4,7 @@
     /data/site1/S1_20240512_053000.WAV,0.0,5.0,-3.21,1.87
     /data/site1/bad.WAV,,,,
 
-What lives here: recognising and reading that form, and the simpler one without times, where a row stands for
+What lives here: recognising, reading and writing that form, and the simpler one without times, where a row stands for
 a whole file (times 0 and 0). What must not: how the file's text is read (sources.py).
 
 Columns are matched by name, in any order. A recording that could not be read has empty times. Scores are what
@@ -13,7 +13,9 @@ the model gave, often logits; nothing assumes 0..1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 
@@ -21,6 +23,7 @@ from rpc.errors import FormatUnknown
 from schemas.scores import RowProblem
 from survey.tables.canonical import TableContent, drop_unusable_clips, refuse_duplicates, summarise_dense
 from survey.tables.sources import Source, TextSource
+from survey.tables.writing import copy_csv, refuse_first, written
 
 FILE, START, END = "file", "start_time", "end_time"
 
@@ -111,3 +114,18 @@ def _ignored(source: Source, columns: Columns) -> tuple[RowProblem, ...]:
         RowProblem(row=0, message=f"The column `{source.columns[index]}` holds no numbers and was left out.")
         for index in columns.ignored
     )
+
+
+def write(cursor: duckdb.DuckDBPyConnection, query: str, classes: Sequence[str], path: Path, *, overwrite: bool) -> int:
+    """Write OpenSoundscape's table; how many clips. `query` gives path, start, end, and a column per class.
+
+    Raises
+    ------
+    RequestFailed
+        A class has a name that is no column's.
+    """
+    taken = {FILE, START, END, ""}
+    odd = (name for name in classes if name != name.strip() or name.lower() in taken or name.startswith("Unnamed: "))
+    refuse_first(next(((name,) for name in odd), None), "cannot be the name of a column of scores.")
+    with written(path, overwrite=overwrite) as aside:
+        return copy_csv(cursor, query, (FILE, START, END, *classes), aside)

@@ -2,7 +2,7 @@
 
     Selection  View  Channel  Begin Time (s)  End Time (s)  Low Freq (Hz)  High Freq (Hz)  Species  distance
 
-What lives here: what their columns mean. What must not: those that BirdNET writes (birdnet.py).
+What lives here: what their columns mean, writing them. What must not: those that BirdNET writes (birdnet.py).
 
 Which column holds the labels is up to the user; the usual names come first, then the first column of words that
 Raven itself does not write. Annotations have no scores: 1.0. Begin Path and Begin File may be absent: then the
@@ -11,9 +11,15 @@ recording is the one that the table is called after. A call that is selected in 
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
 from survey.tables.meaning import Columns, Meaning, constant, first_of
 from survey.tables.recording_names import recording_of
 from survey.tables.sources import Source
+from survey.tables.writing import refuse_texts, write_lines, written
 
 _USUAL = ("annotation", "annotations", "species", "label", "class", "call", "call type", "sound type", "tag")
 _RAVENS_OWN = {
@@ -61,3 +67,38 @@ def _once_per_selection(source: Source, columns: Columns) -> str:
         return "TRUE"
     views = {row[view].split(" ")[0] for row in source.sample if view < len(row)}
     return f"c{view} NOT LIKE 'Waveform%'" if {"Waveform", "Spectrogram"} <= views else "TRUE"
+
+
+_HEADER = (
+    "Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)",
+    "File Offset (s)", "Begin Path", "Annotation", "Score",
+)  # fmt: skip
+
+
+def write(cursor: duckdb.DuckDBPyConnection, path: Path, *, overwrite: bool) -> int:
+    """Write one selection table; how many selections.
+
+    NOTE: times, Begin Time too, count from the start of each recording, which Begin Path names. Raven would have
+    them cumulative over its open files, whose order and lengths a table of scores does not know.
+
+    Raises
+    ------
+    RequestFailed
+        A name holds a tab or a line break, or begins or ends with a space: the format cannot carry it.
+    """
+    why = "cannot stand in a selection table, because of a tab, a line break, or a space at its end."
+    for column in ("name", "path"):
+        refuse_texts(cursor, column, f"regexp_matches({column}, '[\\t\\r\\n]') OR {column} <> trim({column})", why)
+    query = (
+        'SELECT row_number() OVER (ORDER BY row, name), "start", "end", low, high, path, name, score '
+        "FROM export_rows ORDER BY row, name"
+    )
+    with written(path, overwrite=overwrite) as aside:
+        return write_lines(cursor, query, _line, aside, "\t".join(_HEADER) + "\n")
+
+
+def _line(row: tuple[Any, ...]) -> str:
+    selection, start, end, low, high, path, name, score = row
+    bounds = ["" if bound is None else repr(bound) for bound in (low, high)]
+    cells = [selection, "Spectrogram 1", 1, repr(start), repr(end), *bounds, repr(start), path, name, repr(score)]
+    return "\t".join(map(str, cells)) + "\n"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,8 +49,11 @@ class Source(Protocol):
     def is_number(self, column: int) -> bool:
         """Whether a column holds numbers."""
 
-    def relation(self, numbers: Collection[int]) -> str:
-        """What stands behind FROM: all columns as `c0`, `c1`, ...; those in `numbers` DOUBLE, the others VARCHAR."""
+    def relation(self, numbers: Collection[int], absent: Sequence[str] = ABSENT) -> str:
+        """What stands behind FROM: all columns as `c0`, `c1`, ...; those in `numbers` DOUBLE, the others VARCHAR.
+
+        `absent` are the words that stand for no value where a text has no other way to say it.
+        """
 
     def problems(self, cursor: duckdb.DuckDBPyConnection) -> list[RowProblem]:
         """The rows that the last reading on `cursor` left out, at most MAX_PROBLEMS, in their order."""
@@ -69,17 +72,16 @@ class TextSource:
     def is_number(self, column: int) -> bool:
         return self.table.is_number(column)
 
-    def relation(self, numbers: Collection[int]) -> str:
+    def relation(self, numbers: Collection[int], absent: Sequence[str] = ABSENT) -> str:
         table = self.table
         # A table without a header need not say in its first row how many columns it has.
         count = len(self.columns) if table.has_header else max(_UNNAMED_COLUMNS, len(self.columns))
         kinds = ("DOUBLE" if index in numbers else "VARCHAR" for index in range(count))
         columns = ", ".join(f"'c{index}': '{kind}'" for index, kind in enumerate(kinds))
-        absent = ", ".join(map(literal, ABSENT))
         return (
             f"read_csv({file_name(self.path)}, auto_detect = false, columns = {{{columns}}}, "
             f"header = {str(table.has_header).lower()}, null_padding = {str(self._may_end_early()).lower()}, "
-            f"delim = {literal(table.delimiter)}, {self._quoting()}, nullstr = [{absent}], "
+            f"delim = {literal(table.delimiter)}, {self._quoting()}, nullstr = [{', '.join(map(literal, absent))}], "
             f"encoding = '{table.encoding}', compression = '{'gzip' if table.kind == 'gzip' else 'none'}', "
             f"ignore_errors = true, store_rejects = true, rejects_limit = {MAX_PROBLEMS * 3})"
         )
@@ -142,7 +144,7 @@ class ParquetSource:
     def is_number(self, column: int) -> bool:
         return self._types[column] in _NUMBERS or self._types[column].startswith("DECIMAL")
 
-    def relation(self, numbers: Collection[int]) -> str:
+    def relation(self, numbers: Collection[int], absent: Sequence[str] = ABSENT) -> str:
         files = ", ".join(map(file_name, self.paths))
         raw = ", ".join(f"r{index}" for index in range(len(self.columns)))
         kinds = ("DOUBLE" if index in numbers else "VARCHAR" for index in range(len(self.columns)))

@@ -3,13 +3,14 @@
     file,start_time,end_time,class,score
     /data/a.wav,0.0,3.0,Setophaga pusilla,0.87
 
-What lives here: recognising our own form, and the way of every sparse source from rows to the canonical form.
-What must not: what the columns of other formats mean (each format's file).
+What lives here: recognising and writing our own form, and the way of every sparse source from rows to the
+canonical form. What must not: what the columns of other formats mean (each format's file).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import duckdb
 import msgspec
@@ -17,9 +18,11 @@ import msgspec
 from rpc.cancel import CancelToken
 from rpc.errors import FormatUnknown
 from schemas.scores import ClassSummary, RowProblem
+from survey.database import literal
 from survey.tables.canonical import TableContent, drop_unusable_scores, summarise_sparse
 from survey.tables.meaning import Columns, Meaning
 from survey.tables.sources import MAX_PROBLEMS, NotUtf8, Source, TextSource
+from survey.tables.writing import written
 
 NAMES = ("file", "start_time", "end_time", "class", "score")
 
@@ -100,10 +103,11 @@ def fill_staging(cursor: duckdb.DuckDBPyConnection, source: Source, meaning: Mea
         meaning.path, meaning.start, meaning.end, meaning.name, meaning.score,
         meaning.common, meaning.code, meaning.low, meaning.high,
     )  # fmt: skip
+    relation = source.relation(meaning.numbers, absent=("",))
     cursor.execute(
         f"INSERT INTO staging SELECT * EXCLUDE (kept) FROM "
         f"(SELECT row, {', '.join(parts)}, {meaning.keep} AS kept FROM "
-        f"(SELECT {first_row} + row_number() OVER () - 1 AS row, * FROM {source.relation(meaning.numbers)}) "
+        f"(SELECT {first_row} + row_number() OVER () - 1 AS row, * FROM {relation}) "
         "WINDOW following AS (ORDER BY row)) WHERE kept"
     )
     counted = cursor.execute("SELECT max(row) FROM staging").fetchone()
@@ -162,3 +166,16 @@ def settle(
     counted = cursor.execute(f"SELECT count(*), count(DISTINCT path) FROM {schema}.clips").fetchone()
     clips, files = counted or (0, 0)
     return clips, files, summarise_sparse(cursor, schema, names)
+
+
+def write(cursor: duckdb.DuckDBPyConnection, path: Path, *, overwrite: bool) -> int:
+    """Write our own form as Parquet; how many scores. Everything that a table holds can be carried."""
+    with written(path, overwrite=overwrite) as aside:
+        query = (
+            'SELECT path AS file, "start" AS start_time, "end" AS end_time, name AS class, score, '
+            "common AS common_name FROM export_rows ORDER BY row, name"
+        )
+        copied = cursor.execute(
+            f"COPY ({query}) TO {literal(str(aside))} (FORMAT parquet, COMPRESSION zstd)"
+        ).fetchone()
+    return copied[0] if copied else 0

@@ -330,6 +330,14 @@ export interface ErrorObject {
 }
 
 /**
+ * Where it is, and how many rows were written: clips of a csv, scores of the others.
+ */
+export interface Exported {
+  path: string;
+  rowCount: number;
+}
+
+/**
  * A recording that could not be scored, and why.
  */
 export interface Failure {
@@ -838,6 +846,21 @@ export interface ScoresCloseParams extends Tokens {
 }
 
 /**
+ * scores/export: write an open table, or the part of it within `class` and `scoreRange`, for other programs.
+ *
+ * "csv" is OpenSoundscape's form, "parquet" a row per score; "audacity" makes `path` a folder with a label file
+ * for each recording. What a format cannot carry is refused by name, never changed.
+ */
+export interface ScoresExportParams extends Tokens {
+  scoresId: string;
+  path: string;
+  format: "audacity" | "birdnet" | "csv" | "kaleidoscope" | "parquet" | "raven";
+  class?: string | null;
+  scoreRange?: [number, number] | null;
+  overwrite?: boolean; // default false
+}
+
+/**
  * scores/histogram: how the scores of a class are distributed over `bins` of equal width.
  *
  * `range` defaults to the lowest and highest finite score. Scores outside it, infinite ones and NaN are not
@@ -1000,6 +1023,7 @@ export const ScoresLoad = new RequestType<ScoresLoadParams, ScoreTable, ErrorDat
 export const ScoresPage = new RequestType<ScoresPageParams, Page, ErrorData>("scores/page");
 export const ScoresHistogram = new RequestType<ScoresHistogramParams, Histogram, ErrorData>("scores/histogram");
 export const ScoresSummary = new RequestType<ScoresSummaryParams, Summary, ErrorData>("scores/summary");
+export const ScoresExport = new RequestType<ScoresExportParams, Exported, ErrorData>("scores/export");
 export const DetectionsSample = new RequestType<DetectionsSampleParams, Sample, ErrorData>("detections/sample");
 export const ScoresClose = new RequestType<ScoresCloseParams, null, ErrorData>("scores/close");
 
@@ -1029,6 +1053,7 @@ export interface Methods {
   "scores/page": { params: ScoresPageParams; result: Page };
   "scores/histogram": { params: ScoresHistogramParams; result: Histogram };
   "scores/summary": { params: ScoresSummaryParams; result: Summary };
+  "scores/export": { params: ScoresExportParams; result: Exported };
   "detections/sample": { params: DetectionsSampleParams; result: Sample };
   "scores/close": { params: ScoresCloseParams; result: null };
 }

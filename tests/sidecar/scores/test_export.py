@@ -1,0 +1,223 @@
+"""sidecar.scores.export: what is exported loads again equal, or is refused by name."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import duckdb
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rpc.cancel import CancelToken
+from rpc.errors import FileMissing, RequestFailed, ScoresNotFound
+from schemas.scores import Exported, ExportFormat, ExportParams, LoadParams, PageParams, ScoreRow
+from sidecar.scores.export import export_table
+from sidecar.scores.page import page_of
+from sidecar.scores.session import OpenTable, ScoreSession
+
+FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+COUNTER = itertools.count()
+
+DENSE = "file,start_time,end_time,owl,toad\n/d/a.wav,0,5,1.5,-2\n/d/a.wav,5,10,0.5,3\n/d/b.wav,0,5,,7\n"
+SPARSE = (
+    "Start (s),End (s),Scientific name,Common name,Confidence,File\n"
+    "3.0,6.0,Setophaga pusilla,Wilson's Warbler,0.87,/d/a.wav\n6.0,9.0,Engine,,0.5,/d/b.wav\n"
+)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScoreSession]:
+    session = ScoreSession(tmp_path_factory.mktemp("cache"))
+    yield session
+    session.close_all()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tables")
+
+
+def opened(session: ScoreSession, path: Path) -> OpenTable:
+    return session.get(session.load(LoadParams(path=str(path)), CancelToken()).scores_id)
+
+
+def text_table(session: ScoreSession, folder: Path, content: str) -> OpenTable:
+    path = folder / f"{next(COUNTER)}.csv"
+    path.write_text(content)
+    return opened(session, path)
+
+
+def export(table: OpenTable, path: Path, kind: ExportFormat, **more: object) -> Exported:
+    params = ExportParams(scores_id="", path=str(path), format=kind, **more)  # type: ignore[arg-type]
+    return export_table(table, params, CancelToken())
+
+
+def cells(table: OpenTable) -> list[ScoreRow]:
+    page = page_of(table, PageParams(scores_id="", sort="row", descending=False, limit=10_000), CancelToken())
+    return list(page.rows)
+
+
+def target(folder: Path, kind: ExportFormat) -> Path:
+    ending = {"parquet": ".parquet", "audacity": "", "raven": ".txt"}.get(kind, ".csv")
+    return folder / f"out{next(COUNTER)}{ending}"
+
+
+def content_of(rows: list[ScoreRow], *, whole_path: bool = True) -> list[tuple[object, ...]]:
+    return sorted(
+        (
+            row.path if whole_path else Path(row.path).name,
+            row.class_,
+            round(row.start_seconds, 6),
+            round(row.end_seconds, 6),
+            row.score,
+        )
+        for row in rows
+    )
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("content", [DENSE, SPARSE], ids=["dense", "sparse"])
+def test_what_is_exported_loads_again_equal(
+    session: ScoreSession, folder: Path, kind: ExportFormat, content: str
+) -> None:
+    table = text_table(session, folder, content)
+
+    done = export(table, target(folder, kind), kind)
+
+    again = opened(session, Path(done.path))
+    whole = kind != "audacity"  # its labels name no folder
+    assert content_of(cells(again), whole_path=whole) == content_of(cells(table), whole_path=whole)
+    assert done.row_count == (again.stored.content.clip_count if kind == "csv" else len(cells(table)))
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_class_and_a_range_can_be_chosen(session: ScoreSession, folder: Path, kind: ExportFormat) -> None:
+    table = text_table(session, folder, DENSE)
+
+    done = export(table, target(folder, kind), kind, class_="toad", score_range=(0, 3))
+
+    assert [(row.class_, row.score) for row in cells(opened(session, Path(done.path)))] == [("toad", 3)]
+    assert done.row_count == 1
+
+
+names = st.text(st.sampled_from("aB'\"\t ,;_\\%~äß🦉猫\n{}[]NA1."), min_size=1, max_size=8) | st.sampled_from(
+    ["None", "NA", "x" * 300, "Genus species", "Genus species_name", "Owl 87%", "score", "class", "file", "\\", "-1"]
+)
+paths = st.sampled_from(
+    ["/d/a.wav", '/d/it\'s "x".wav', "/d/ä 🦉/b.wav", "/d/c,;\t.wav", "/e/NA", "/" + "y" * 200 + "/z.wav", "/r.wav"]
+)
+values = st.floats(allow_nan=False, allow_infinity=True) | st.sampled_from([0.0, 1.0, -3.5])
+times = st.integers(0, 10_000_000).map(lambda number: number / 1000)
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    rows=st.lists(st.tuples(paths, times, st.floats(0.001, 60), names, values), min_size=1, max_size=12),
+    kind=st.sampled_from(FORMATS),
+)
+def test_any_table_survives_every_format_or_is_refused_by_name(
+    session: ScoreSession, folder: Path, rows: list[tuple[str, float, float, str, float]], kind: ExportFormat
+) -> None:
+    source = folder / f"{next(COUNTER)}.parquet"
+    with duckdb.connect() as connection:
+        columns = {
+            "file": np.array([row[0] for row in rows], dtype=object),
+            "start_time": np.array([row[1] for row in rows]),
+            "end_time": np.array([row[1] + round(row[2], 3) for row in rows]),
+            "class": np.array([row[3] for row in rows], dtype=object),
+            "score": np.array([row[4] for row in rows]),
+        }
+        connection.register("rows", columns)
+        connection.execute(f"COPY (SELECT * FROM rows) TO '{source}' (FORMAT parquet)")
+    table = opened(session, source)
+    path = target(folder, kind)
+
+    try:
+        done = export(table, path, kind)
+    except RequestFailed as refused:
+        told = refused.message
+        assert any(repr(row[3]) in told or repr(row[0]) in told or repr(Path(row[0]).name) in told for row in rows)
+        assert not path.exists()
+        return
+
+    again = opened(session, Path(done.path))
+    whole = kind != "audacity"
+    assert content_of(cells(again), whole_path=whole) == content_of(cells(table), whole_path=whole)
+    assert again.stored.content.problems == ()
+
+
+def test_infinities_and_nan_go_into_a_csv_as_they_are(session: ScoreSession, folder: Path) -> None:
+    table = text_table(session, folder, "file,start_time,end_time,owl\n/a.wav,0,5,inf\n/b.wav,0,5,nan\n/c.wav,0,5,\n")
+
+    done = export(table, target(folder, "csv"), "csv")
+
+    assert Path(done.path).read_text().splitlines()[1:] == [
+        "/a.wav,0.0,5.0,inf",
+        "/b.wav,0.0,5.0,nan",
+        "/c.wav,0.0,5.0,",
+    ]
+
+
+def test_common_names_and_bounds_survive_where_a_format_has_them(session: ScoreSession, folder: Path) -> None:
+    labels = folder / "labels"
+    labels.mkdir()
+    (labels / "a.wav.txt").write_text("1.0\t2.0\tSetophaga pusilla_Wilson's Warbler\t0.87\n\\\t1200.0\t8000.0\n")
+
+    done = export(opened(session, labels), folder / "labels again", "audacity")
+
+    assert (Path(done.path) / "a.wav.txt").read_text() == (labels / "a.wav.txt").read_text()
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_existing_file_stays_unless_overwriting_is_allowed(
+    session: ScoreSession, folder: Path, kind: ExportFormat
+) -> None:
+    table = text_table(session, folder, DENSE)
+    path = target(folder, kind)
+    export(table, path, kind, class_="owl")
+
+    with pytest.raises(RequestFailed, match="exists already"):
+        export(table, path, kind)
+    assert {row.class_ for row in cells(opened(session, path))} == {"owl"}
+
+    export(table, path, kind, overwrite=True)
+    assert {row.class_ for row in cells(opened(session, path))} == {"owl", "toad"}
+
+
+def test_what_cannot_be_exported(session: ScoreSession, folder: Path) -> None:
+    table = text_table(session, folder, DENSE)
+    twice = text_table(
+        session, folder, "file,start_time,end_time,class,score\n/a.wav,0,3,owl,0.5\n/a.wav,0,3,owl,0.6\n"
+    )
+    same = text_table(session, folder, "file,start_time,end_time,owl\n/x/a.wav,0,3,1\n/y/a.wav,0,3,1\n")
+
+    with pytest.raises(FileMissing):
+        export(table, folder / "none" / "x.csv", "csv")
+    with pytest.raises(ScoresNotFound):
+        export(table, folder / "x.csv", "csv", class_="zebra")
+    with pytest.raises(RequestFailed, match="is a folder"):
+        export(table, folder, "csv", overwrite=True)
+    with pytest.raises(RequestFailed, match="'owl' has several scores"):
+        export(twice, folder / "x.csv", "csv")
+    with pytest.raises(RequestFailed, match=r"'a\.wav' is the name of several recordings"):
+        export(same, folder / "x", "audacity")
+    assert not (folder / "x.csv").exists()
+    assert not any(path.name.endswith(".partial") for path in folder.iterdir())
+
+
+def test_relative_recordings_are_exported_with_their_place(session: ScoreSession, folder: Path) -> None:
+    table = text_table(session, folder, DENSE.replace("/d/", ""))
+    (folder / "elsewhere").mkdir()
+
+    done = export(table, folder / "elsewhere" / "x.csv", "csv")
+
+    assert {row.path for row in cells(opened(session, Path(done.path)))} == {
+        str(folder / "a.wav"),
+        str(folder / "b.wav"),
+    }

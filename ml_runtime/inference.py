@@ -13,6 +13,7 @@ Exit codes: 0 every readable recording is scored; 1 the job failed; 2 wrong usag
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -39,7 +40,10 @@ _EXIT_RESUMABLE = 75
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run or resume one job; the exit code is described above."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.config is None and arguments.resume is None:
+        parser.error("give --config, or --resume to go on with a job")
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from rpc import logs
     from rpc.cancel import CancelToken
@@ -48,7 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     # Libraries print: only this module may write to the real stdout.
     out = take_stdio().stdout
-    logs.configure("warning" if arguments.quiet else "info")
+    logs.configure("info")
+    if arguments.quiet:
+        for handler in logging.getLogger().handlers:
+            handler.setLevel(logging.WARNING)
     token = CancelToken()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: token.cancel())

@@ -20,7 +20,7 @@ import msgspec
 from ml_runtime.compat import make_importable
 from ml_runtime.models.protocol import Model
 from rpc.cancel import CancelToken
-from rpc.errors import ConfigInvalid, ModelNotFound
+from rpc.errors import ConfigInvalid, ModelNotFound, from_os_error
 from schemas.config import CheckpointModel, ModelConfig, RibbitModel, ZooModel
 from schemas.models import ModelEntry, ModelList
 
@@ -71,6 +71,7 @@ class ModelProvider:
             There is no such device here.
         rpc.errors.RequestCancelled
         """
+        # Before anything is imported: a wrong path is told at once.
         key = (msgspec.json.encode(config), device, trust, _state_of_file(config))
         with self._lock:
             if self._kept is not None and self._kept.key == key:
@@ -136,13 +137,13 @@ def _check_name(config: ZooModel, known: dict[str, Any]) -> None:
 
 
 def _state_of_file(config: ModelConfig) -> tuple[int, int] | None:
-    """Size and mtime of a model file: a new file under the old name is another model."""
+    """Size and mtime of a model file: a new file under the old name is another model. Raises FileMissing."""
     if not isinstance(config, CheckpointModel):
         return None
     try:
         status = Path(config.path).stat()
-    except OSError:
-        return None
+    except OSError as error:
+        raise from_os_error(error, config.path, "read") from error
     return status.st_size, status.st_mtime_ns
 
 

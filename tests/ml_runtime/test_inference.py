@@ -1,0 +1,180 @@
+"""inference.py as people on a cluster use it: a command line, JSON lines, an exit code."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from schemas.config import CheckpointModel, Config, InputConfig, OutputConfig, ZooModel
+from survey.job_folder import JobFolder
+from tests.ml_runtime.jobs import failures, predictions
+from tests.ml_runtime.test_worker import many
+from tests.sounds import noise, write_sound
+
+SCRIPT = Path(__file__).resolve().parents[2] / "ml_runtime" / "inference.py"
+TIMEOUT = 180
+
+
+@pytest.fixture
+def survey(tmp_path) -> Path:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    write_sound(folder / "a.wav", noise(16000 * 5, seed=1), 16000)
+    (folder / "broken.wav").write_bytes(b"no sound")
+    return folder
+
+
+def write_config(path: Path, recordings: Path, model, **fields) -> Path:
+    config = Config(
+        model=model,
+        input=InputConfig(folders=(str(recordings),)),
+        output=OutputConfig(folder=str(path.parent / "output")),
+        **fields,
+    )
+    path.write_bytes(msgspec.json.encode(config))
+    return path
+
+
+def command(*arguments) -> list[str]:
+    return [sys.executable, "-I", str(SCRIPT), *map(str, arguments)]
+
+
+def run(*arguments, prefix: tuple[str, ...] = ()) -> tuple[int, list[dict]]:
+    """The exit code, and the lines of stdout."""
+    done = subprocess.run(
+        [*prefix, *command(*arguments)], capture_output=True, text=True, timeout=TIMEOUT, check=False, cwd="/"
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.slow
+def test_a_config_becomes_a_job_folder_that_can_be_resumed(survey, checkpoint, tmp_path):
+    # Arrange
+    config = write_config(tmp_path / "config.json", survey, CheckpointModel(path=str(checkpoint)), name="spring")
+
+    # Act
+    code, lines = run("--config", config)
+    result = lines[-1]["result"]
+    folder = JobFolder.open(result["jobFolder"])
+    resumed_code, resumed = run("--resume", folder.path, "--config", config, "--quiet")
+
+    # Assert
+    assert (code, resumed_code) == (0, 0)
+    assert (result["state"], result["filesDone"], result["filesFailed"], result["clips"]) == ("completed", 1, 1, 3)
+    assert (resumed[-1]["result"]["filesSkipped"], resumed[-1]["result"]["clips"]) == (1, 0)
+    assert lines[0]["progress"]["kind"] == "begin"
+    assert lines[0]["progress"]["jobFolder"] == str(folder.path)
+    assert "loading the model" in [line["progress"].get("message") for line in lines[:-1]]
+    assert folder.path.name.startswith("spring_")
+    assert (folder.read_record().state, folder.read_record().job_id) == ("completed", result["jobId"])
+    assert len(predictions(folder)) == 3
+    assert set(failures(folder)) == {"broken.wav"}
+    assert "1 done, 1 failed" in folder.log_path.read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_everything_works_with_the_network_cut_off(survey, checkpoint, tmp_path):
+    if subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no network name space can be made here: `unshare -n` needs root on Linux")
+    config = write_config(tmp_path / "config.json", survey, CheckpointModel(path=str(checkpoint)))
+
+    code, lines = run("--config", config, prefix=("unshare", "-n"))
+
+    assert code == 0
+    assert lines[-1]["result"]["clips"] == 3
+
+
+@pytest.mark.slow
+def test_a_signal_stops_it_resumably(checkpoint, tmp_path):
+    # Arrange
+    recordings = many(tmp_path / "many", 30)
+    config = write_config(tmp_path / "config.json", recordings, CheckpointModel(path=str(checkpoint)))
+    process = subprocess.Popen(command("--config", config), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    lines: list[dict] = []
+    for line in process.stdout:
+        lines.append(json.loads(line))
+        if lines[-1]["progress"].get("clipsPerSecond"):
+            break
+
+    # Act
+    process.send_signal(signal.SIGTERM)
+    lines += [json.loads(line) for line in process.stdout]
+    code = process.wait(TIMEOUT)
+    error = lines[-1]["error"]
+    resumed_code, resumed = run("--resume", error["data"]["jobFolder"])
+
+    # Assert
+    assert (code, error["code"], error["data"]["state"]) == (75, -32800, "cancelled")
+    assert resumed_code == 0
+    folder = JobFolder.open(error["data"]["jobFolder"])
+    assert len(predictions(folder)) == 900
+    assert resumed[-1]["result"]["clips"] < 900
+
+
+def test_a_folder_in_use_is_left_alone(survey, checkpoint, tmp_path):
+    from datetime import UTC, datetime
+
+    config = write_config(tmp_path / "config.json", survey, CheckpointModel(path=str(checkpoint)))
+    folder = JobFolder.create(msgspec.json.decode(config.read_bytes(), type=Config), datetime.now(UTC))
+
+    with folder.lock():
+        code, lines = run("--resume", folder.path)
+
+    assert (code, lines[-1]["error"]["data"]["kind"]) == (75, "busy")
+    assert folder.read_record().state == "queued"
+
+
+def test_a_config_with_a_misspelt_field_is_refused_with_its_place(survey, checkpoint, tmp_path):
+    config = tmp_path / "config.json"
+    model = {"source": "checkpoint", "path": str(checkpoint)}
+    config.write_text(
+        json.dumps({"model": model, "input": {"folders": [str(survey)]}, "output": {"foldre": "x", "folder": "y"}})
+    )
+
+    code, lines = run("--config", config)
+
+    assert code == 2
+    assert "$.output.foldre" in lines[-1]["error"]["message"]
+    assert not (tmp_path / "output").exists()
+
+
+def test_another_config_is_refused_on_resume(survey, checkpoint, tmp_path):
+    from datetime import UTC, datetime
+
+    first = write_config(tmp_path / "first.json", survey, CheckpointModel(path=str(checkpoint)))
+    other = write_config(tmp_path / "other.json", survey, ZooModel(name="BirdNET"))
+    folder = JobFolder.create(msgspec.json.decode(first.read_bytes(), type=Config), datetime.now(UTC))
+
+    code, lines = run("--resume", folder.path, "--config", other)
+
+    assert code == 2
+    assert "$.model" in lines[-1]["error"]["message"]
+
+
+def test_a_job_that_fails_says_so_in_its_folder(survey, tmp_path):
+    config = write_config(tmp_path / "config.json", survey, CheckpointModel(path=str(tmp_path / "none.pt")))
+
+    code, lines = run("--config", config)
+
+    error = lines[-1]["error"]
+    assert (code, error["code"], error["data"]["state"]) == (1, 1001, "failed")
+    record = JobFolder.open(error["data"]["jobFolder"]).read_record()
+    assert (record.state, record.code) == ("failed", 1001)
+    assert "none.pt" in record.message
+
+
+@pytest.mark.parametrize("arguments", [(), ("--confg", "x"), ("--config",)])
+def test_wrong_usage_is_told_on_stderr(arguments):
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=TIMEOUT, check=False)
+
+    assert done.returncode == 2
+    assert "usage" in done.stderr
+    assert done.stdout == ""

@@ -68,9 +68,14 @@ class FrameIndex:
     count: int
 
     def find(self, first_frame: int, last_frame: int) -> tuple[int, int, int, int]:
-        """The bytes [start, end) of a stretch that holds the frames asked for, and its frames [first, last)."""
+        """The bytes [start, end) of a stretch that holds the frames asked for, and its frames [first, last).
+
+        Raises EOFError where an MP3 announces more frames than it has.
+        """
         begin = max(0, first_frame) // INDEX_STEP
         end = -(-last_frame // INDEX_STEP)
+        if begin >= len(self.offsets):
+            raise EOFError(f"there are {self.count} frames, and none of number {first_frame}")
         if end >= len(self.offsets):
             return self.offsets[begin], self.end, begin * INDEX_STEP, self.count
         return self.offsets[begin], self.offsets[end], begin * INDEX_STEP, end * INDEX_STEP

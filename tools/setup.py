@@ -19,6 +19,7 @@ from tools.paths import ARCHIVE, ML, REQUIREMENTS, ROOT, VENV, python_of
 from tools.processes import run
 
 _STAMP = ".made-from"
+_VENV_OPTIONS: tuple[str, ...] = ()
 
 
 class SetupError(Exception):
@@ -66,7 +67,7 @@ def _create(folder: Path, stamp: Path) -> None:
         raise SetupError("This Python cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv")
     folder.mkdir(exist_ok=True)
     stamp.write_text("installing")
-    run([sys.executable, "-m", "venv", folder])
+    run([sys.executable, "-m", "venv", *_VENV_OPTIONS, folder])
 
 
 def _fill_venv(python: Path) -> None:

@@ -22,7 +22,6 @@ from sidecar.environment.setup import set_up
 from sidecar.environment.verify import probe
 from tools.runtime_prefix import C_LIBRARY
 
-
 # Pillow opens it by name for right-to-left text where the system has it, and does without where not.
 _OPTIONAL = re.compile(r"libfribidi\.so.*")
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rpc.errors import EnvironmentNotReady, InvalidParams
-from schemas.env import EnvironmentChoice
+from rpc.errors import InvalidParams
 
 _FOLDER = "environment"
 _ARCHIVE = Path("environments") / "dipper_pytorch_env.tar.gz"
@@ -67,29 +66,3 @@ def shipped_archive() -> Path | None:
     """The archive that came with the application or was built in the checkout."""
     archive = source_folder() / _ARCHIVE
     return archive if archive.exists() else None
-
-
-def interpreter_for(choice: EnvironmentChoice, cache_folder: Path) -> Path:
-    """The interpreter that is to run the models. Looks no further than that it is there: `check` does.
-
-    Raises
-    ------
-    EnvironmentNotReady
-        There is no such interpreter; the hint says what to do.
-    """
-    if choice.python is not None:
-        python = Path(choice.python).absolute()
-        if not python.is_file():
-            raise EnvironmentNotReady(
-                f"There is no Python interpreter {python}.",
-                path=python,
-                hint="Check the setting for the ML environment.",
-            )
-        return python
-    folder = chosen_folder(choice.folder, cache_folder)
-    python = interpreter_in(folder)
-    if not python.is_file():
-        raise EnvironmentNotReady(
-            f"The ML environment is not set up in {folder}.", path=folder, hint="Set up the ML environment first."
-        )
-    return python

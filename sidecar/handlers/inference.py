@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rpc.errors import InvalidParams
 from schemas.config import Config
 from schemas.jobs import JobReport, RunParams
-from sidecar.environment.locate import interpreter_for
+from sidecar.environment.choose import interpreter_for
 from survey.config import load_config
 from survey.paths import path_from_wire
 

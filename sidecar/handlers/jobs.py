@@ -18,7 +18,7 @@ from schemas.jobs import (
     RemoveParams,
     ResumeParams,
 )
-from sidecar.environment.locate import interpreter_for
+from sidecar.environment.choose import interpreter_for
 from sidecar.handlers.inference import answer
 
 if TYPE_CHECKING:

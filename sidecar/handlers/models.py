@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rpc.call import Progress
 from schemas.models import ListParams, ModelList
-from sidecar.environment.locate import interpreter_for
+from sidecar.environment.choose import interpreter_for
 
 if TYPE_CHECKING:
     from rpc.call import Call

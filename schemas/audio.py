@@ -45,9 +45,10 @@ class SpectrogramSettings(Input, frozen=True):
     Hann window, power spectral density in dB re full scale^2/Hz, as
     `scipy.signal.spectrogram(scaling="density", detrend=False)` defines it. `fft_samples` defaults to
     `window_samples` (longer: zero-padded). `decibel_range` maps to the ends of the colormap; "auto" takes
-    it from the clip. `frequency_range_hz` defaults to 0..Nyquist. With `resize` the picture is
-    `width_pixels` x `height_pixels`, otherwise one pixel per frame and frequency bin.
-    `reference_frequency_hz` draws a line at that frequency.
+    it from the clip: from the level that 5 % of the picture lie below, to the loudest. `frequency_range_hz` defaults
+    to 0..Nyquist; a log scale begins at the lowest bin. With `resize` the picture is `width_pixels` x
+    `height_pixels`, and spans the clip from edge to edge: a column shows the mean power within it, a row the loudest
+    level. Otherwise it has one pixel per frame and frequency bin. `reference_frequency_hz` draws a dashed line.
     """
 
     window_samples: Annotated[int, Meta(ge=2, le=65536)] = 512
@@ -65,10 +66,11 @@ class SpectrogramSettings(Input, frozen=True):
 
 
 class AudioSettings(Input, frozen=True):
-    """How the sound of a clip is prepared.
+    """How the sound of a clip is prepared. Only `channel` concerns the spectrogram too.
 
-    `channel` (0-based) picks one channel, otherwise all are averaged. `normalize` scales the peak to full
-    scale. `sample_rate` (Hz) resamples. `highpass_hz` and `lowpass_hz` filter before that.
+    `channel` (0-based) picks one channel, otherwise all are averaged. `highpass_hz` and `lowpass_hz` filter
+    (Butterworth of order 4, forwards and backwards), then `sample_rate` (Hz) resamples, then `normalize` scales the
+    peak to full scale. The sound is a WAV of 16 bits.
     """
 
     channel: Annotated[int, Meta(ge=0, le=1023)] | None = None
@@ -111,7 +113,10 @@ class RecordingInfo(Wire, frozen=True):
 
 
 class ClipParams(Params, frozen=True):
-    """audio/clip: one clip, from `start_seconds` to `end_seconds`, padded with silence outside the recording."""
+    """audio/clip: one clip, from `start_seconds` to `end_seconds`, padded with silence outside the recording.
+
+    It is an hour long at most, and holds at most 268,435,456 samples. Each edge is rounded to the nearest sample.
+    """
 
     path: ClipPath
     start_seconds: float

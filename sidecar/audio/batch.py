@@ -40,7 +40,10 @@ class ClipRenderer:
     def render(self, request: ClipParams, token: CancelToken) -> Clip:
         """One clip. Raises as `sidecar.audio.clips.render_clip`."""
         check_times(request.start_seconds, request.end_seconds)
-        return self._cached(request, lambda: render_clip(request, token))
+        try:
+            return self._cached(request, lambda: render_clip(request, token))
+        except MemoryError as error:
+            raise _out_of_memory(request) from error
 
     def render_all(
         self, requests: Sequence[ClipParams], token: CancelToken, on_ready: OnReady | None = None
@@ -94,7 +97,7 @@ class ClipRenderer:
         except RpcError as error:
             return error
         except MemoryError:
-            return OutOfMemory(f"There is not enough memory for this clip of {request.path}.", path=request.path)
+            return _out_of_memory(request)
         except Exception:  # noqa: BLE001  (one bad clip must not take the page with it, even by our fault)
             _log.exception("A clip of %s failed", request.path)
             return InternalError(f"This clip of {request.path} failed by a fault of the program.", path=request.path)
@@ -148,6 +151,12 @@ def in_batch(error: RpcError, number: int) -> RpcError:
     if isinstance(error, InvalidParams) and error.message.startswith(own):
         return InvalidParams(error.message.replace("$.", f"$.clips[{number}].", 1))
     return error
+
+
+def _out_of_memory(request: ClipParams) -> OutOfMemory:
+    return OutOfMemory(
+        f"There is not enough memory for this clip of {request.path}.", path=request.path, hint="Ask for a shorter one."
+    )
 
 
 def _shares(requests: Sequence[ClipParams], cores: int) -> list[list[_Numbered]]:

@@ -105,7 +105,7 @@ def render_from(recording: Recording, request: ClipParams, token: CancelToken) -
     token.raise_if_cancelled()
     sound, rate = None, request.audio.sample_rate or recording.sample_rate
     if "audio" in request.include:
-        prepared, rate = prepare_sound(samples, recording.sample_rate, request.audio)
+        prepared, rate = prepare_sound(samples, recording.sample_rate, request.audio, token)
         sound = encode_wav(prepared, rate)
     return RenderedClip(
         path=path_to_wire(recording.path),

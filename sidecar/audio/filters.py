@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from rpc.cancel import CancelToken
 from rpc.errors import InvalidParams
 from schemas.audio import AudioSettings
 
@@ -15,21 +16,23 @@ Floats = NDArray[np.float32]
 
 FILTER_ORDER = 4
 _SETTLING_CYCLES = 20
+_BLOCK_SAMPLES = 1 << 20
 
 
-def prepare_sound(samples: Floats, rate: int, settings: AudioSettings) -> tuple[Floats, int]:
+def prepare_sound(samples: Floats, rate: int, settings: AudioSettings, token: CancelToken) -> tuple[Floats, int]:
     """Filter, resample and normalise `samples` at `rate` Hz as the settings say. Returns them with their rate.
 
     Raises
     ------
     rpc.errors.InvalidParams
         A filter's frequency is not below Nyquist, or the high-pass is not below the low-pass.
+    rpc.errors.RequestCancelled
     """
     check_filters(settings, rate)
     if settings.highpass_hz is not None or settings.lowpass_hz is not None:
-        samples = filter_band(samples, rate, settings.highpass_hz, settings.lowpass_hz)
+        samples = filter_band(samples, rate, settings.highpass_hz, settings.lowpass_hz, token)
     if settings.sample_rate is not None and settings.sample_rate != rate:
-        samples = resample(samples, rate, settings.sample_rate)
+        samples = resample(samples, rate, settings.sample_rate, token)
         rate = settings.sample_rate
     return (normalize(samples) if settings.normalize else samples), rate
 
@@ -47,24 +50,32 @@ def check_filters(settings: AudioSettings, rate: int) -> None:
         )
 
 
-def filter_band(samples: Floats, rate: int, highpass_hz: float | None, lowpass_hz: float | None) -> Floats:
+def filter_band(
+    samples: Floats, rate: int, highpass_hz: float | None, lowpass_hz: float | None, token: CancelToken
+) -> Floats:
     """Butterworth filters of order 4, run forwards and backwards: no phase shift, -6 dB at the given frequencies.
 
-    The same as `scipy.signal.sosfiltfilt(butter(4, ...))` away from the ends, computed as one multiplication of the
-    spectrum: importing scipy.signal takes longer than filtering a hundred clips.
+    The same as `scipy.signal.sosfiltfilt(butter(4, ...))` away from the ends, computed as a multiplication of the
+    spectrum: importing scipy.signal takes longer than filtering a hundred clips. A long clip is filtered block by
+    block, each with as much sound around it as the filter takes to settle.
     """
     lowest = min(hertz for hertz in (highpass_hz, lowpass_hz) if hertz is not None)
-    settling = int(_SETTLING_CYCLES * rate / lowest) + 1
-    extended = _extended(samples, min(settling, len(samples) - 1))
-    length = good_length(len(extended))
-    spectrum = np.fft.rfft(extended, length)
-    spectrum *= _band_gain(length, rate, highpass_hz, lowpass_hz)
-    before = (len(extended) - len(samples)) // 2
-    filtered: Floats = np.fft.irfft(spectrum, length)[before : before + len(samples)].astype(np.float32)
+    settling = min(int(_SETTLING_CYCLES * rate / lowest) + 1, len(samples) - 1)
+    extended = _extended(samples, settling)
+    block = max(_BLOCK_SAMPLES, 2 * settling)
+    filtered = np.empty(len(samples), np.float32)
+    for start in range(0, len(samples), block):
+        token.raise_if_cancelled()
+        piece = extended[start : start + block + 2 * settling]
+        length = good_length(len(piece))
+        spectrum = np.fft.rfft(piece, length)
+        spectrum *= _band_gain(length, rate, highpass_hz, lowpass_hz)
+        whole = np.fft.irfft(spectrum, length)[settling : len(piece) - settling]
+        filtered[start : start + block] = whole
     return filtered
 
 
-def resample(samples: Floats, rate: int, new_rate: int) -> Floats:
+def resample(samples: Floats, rate: int, new_rate: int, token: CancelToken) -> Floats:
     """`samples` at `new_rate` Hz instead of `rate`, band-limited.
 
     NOTE: the result has round(len(samples) * new_rate / rate) samples; its first stands for the same instant.
@@ -72,10 +83,15 @@ def resample(samples: Floats, rate: int, new_rate: int) -> Floats:
     # soxr's 50 ms of import are only due for those who resample.
     import soxr
 
-    resampled = soxr.resample(samples, rate, new_rate, quality="HQ")
+    stream = soxr.ResampleStream(rate, new_rate, 1, dtype="float32", quality="HQ")
     length = max(1, (len(samples) * new_rate * 2 + rate) // (2 * rate))
-    fitted = np.zeros(length, np.float32)
-    fitted[: len(resampled)] = resampled[:length]
+    fitted, place = np.zeros(length, np.float32), 0
+    for start in range(0, len(samples), _BLOCK_SAMPLES):
+        token.raise_if_cancelled()
+        block = samples[start : start + _BLOCK_SAMPLES]
+        resampled = stream.resample_chunk(block, last=start + _BLOCK_SAMPLES >= len(samples))
+        fitted[place : place + len(resampled)] = resampled[: length - place]
+        place += len(resampled)
     return fitted
 
 

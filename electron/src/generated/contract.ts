@@ -14,6 +14,8 @@ export interface Tokens {
 
 /**
  * audio/clip: one clip, from `startSeconds` to `endSeconds`, padded with silence outside the recording.
+ *
+ * It is an hour long at most, and holds at most 268,435,456 samples. Each edge is rounded to the nearest sample.
  */
 export interface AudioClipParams extends Tokens {
   path: string;
@@ -47,10 +49,11 @@ export interface AudioInfoParams extends Tokens {
 }
 
 /**
- * How the sound of a clip is prepared.
+ * How the sound of a clip is prepared. Only `channel` concerns the spectrogram too.
  *
- * `channel` (0-based) picks one channel, otherwise all are averaged. `normalize` scales the peak to full
- * scale. `sampleRate` (Hz) resamples. `highpassHz` and `lowpassHz` filter before that.
+ * `channel` (0-based) picks one channel, otherwise all are averaged. `highpassHz` and `lowpassHz` filter
+ * (Butterworth of order 4, forwards and backwards), then `sampleRate` (Hz) resamples, then `normalize` scales the
+ * peak to full scale. The sound is a WAV of 16 bits.
  */
 export interface AudioSettings {
   channel?: number | null;
@@ -942,9 +945,10 @@ export interface SkippedPath {
  * Hann window, power spectral density in dB re full scale^2/Hz, as
  * `scipy.signal.spectrogram(scaling="density", detrend=False)` defines it. `fftSamples` defaults to
  * `windowSamples` (longer: zero-padded). `decibelRange` maps to the ends of the colormap; "auto" takes
- * it from the clip. `frequencyRangeHz` defaults to 0..Nyquist. With `resize` the picture is
- * `widthPixels` x `heightPixels`, otherwise one pixel per frame and frequency bin.
- * `referenceFrequencyHz` draws a line at that frequency.
+ * it from the clip: from the level that 5 % of the picture lie below, to the loudest. `frequencyRangeHz` defaults
+ * to 0..Nyquist; a log scale begins at the lowest bin. With `resize` the picture is `widthPixels` x
+ * `heightPixels`, and spans the clip from edge to edge: a column shows the mean power within it, a row the loudest
+ * level. Otherwise it has one pixel per frame and frequency bin. `referenceFrequencyHz` draws a dashed line.
  */
 export interface SpectrogramSettings {
   windowSamples?: number; // default 512

@@ -29,7 +29,7 @@ from survey.database import literal, translated_errors
 from survey.tables.canonical import CANONICAL_VERSION, TableContent, read_content, write_content
 from survey.tables.detect import Wanted, files_of, read_table
 
-MEMORY_LIMIT = "1GB"
+MEMORY_LIMIT = "600MB"
 KEPT_BYTES = 8 << 30
 _SETTLED_NS = 2_000_000_000
 _ENDING = ".duckdb"

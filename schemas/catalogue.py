@@ -48,7 +48,9 @@ METHODS: tuple[Method, ...] = (
     Method("scores/page", "schemas.scores", "PageParams", "Page", (errors.ScoresNotFound,)),
     Method("scores/histogram", "schemas.scores", "HistogramParams", "Histogram", (errors.ScoresNotFound,)),
     Method("scores/summary", "schemas.scores", "SummaryParams", "Summary", (errors.ScoresNotFound,)),
-    Method("scores/export", "schemas.scores", "ExportParams", "Exported", (errors.ScoresNotFound, *_FILE, errors.DiskFull)),
+    Method(
+        "scores/export", "schemas.scores", "ExportParams", "Exported", (errors.ScoresNotFound, *_FILE, errors.DiskFull)
+    ),
     Method("detections/sample", "schemas.detections", "SampleParams", "Sample", (errors.ScoresNotFound,)),
     Method("scores/close", "schemas.scores", "CloseParams", "None", (errors.ScoresNotFound,)),
 )

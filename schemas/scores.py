@@ -45,7 +45,10 @@ class RowProblem(Wire, frozen=True):
 
 
 class ScoreTable(Wire, frozen=True):
-    """An open table. `row_count` counts clips; `problems` lists at most 1,000 rows."""
+    """An open table. `row_count` counts clips; `problems` lists at most 1,000 rows.
+
+    `missing_file_count`: recordings that were not found below `audio_root`; null without one.
+    """
 
     scores_id: str
     path: str
@@ -56,6 +59,7 @@ class ScoreTable(Wire, frozen=True):
     classes: tuple[ClassSummary, ...]
     score_range: tuple[float, float] | None
     problems: tuple[RowProblem, ...]
+    missing_file_count: int | None = None
 
 
 class CloseParams(Params, frozen=True):

@@ -85,9 +85,10 @@ class Books:
     def fail(self, path: Path, error: RequestFailed) -> None:
         """Enter a recording that could not be scored at all."""
         stamp = self._standing.stamps.get(path) or Stamp(path_to_wire(path), 0, 0)
+        message = _encodable(error.message)
         self.tally.files_failed += 1
-        self.tally.failures.append(Failure(path=stamp.file, code=error.code, message=error.message))
-        self._ledger.append(Failed(recording=stamp, code=error.code, message=error.message), durable=False)
+        self.tally.failures.append(Failure(path=stamp.file, code=error.code, message=message))
+        self._ledger.append(Failed(recording=stamp, code=error.code, message=message), durable=False)
 
     def close_part(self) -> None:
         """Close the open part, and enter the recordings that are now done."""
@@ -179,4 +180,9 @@ def _nothing_readable(page: _Page) -> RequestFailed:
 def _partial_failure(page: _Page) -> Failure:
     first = page.errors[0]
     message = f"{page.unreadable} of {len(page.opened.times)} clips could not be read; the others are scored. "
-    return Failure(path=page.stamp.file, code=first.code, message=f"{message}The first: {first.message}")
+    return Failure(path=page.stamp.file, code=first.code, message=_encodable(f"{message}The first: {first.message}"))
+
+
+def _encodable(message: str) -> str:
+    """A sentence may name a file whose name is not UTF-8; JSON and CSV cannot hold it as it is."""
+    return message.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -78,7 +78,7 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
     from ml_runtime import run, worker
     from ml_runtime.models.registry import ModelProvider
     from rpc.call import Progress
-    from rpc.errors import RequestCancelled, RpcError
+    from rpc.errors import InternalError, RequestCancelled, RpcError
 
     record = replace(folder.read_record(), state="running", started_at=_now(), ended_at=None, message=None, code=None)
     folder.write_record(record)
@@ -88,11 +88,15 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
             outcome = run.run_job(
                 folder, ModelProvider(), token, lambda p: tell("progress", replace(p, kind="report")), trust=trust
             )
-    except RpcError as error:
+    # Not only our own errors: job.json must never say "running" of a job that nobody runs.
+    except Exception as error:
+        failure = error if isinstance(error, RpcError) else InternalError(f"The job failed by a fault of ours: {error}")
         state: JobState = "cancelled" if isinstance(error, RequestCancelled) else "failed"
-        folder.write_record(replace(record, state=state, ended_at=_now(), message=error.message, code=error.code))
-        error.job_id, error.job_folder, error.state = record.job_id, str(folder.path), state
-        raise
+        folder.write_record(replace(record, state=state, ended_at=_now(), message=failure.message, code=failure.code))
+        failure.job_id, failure.job_folder, failure.state = record.job_id, str(folder.path), state
+        if failure is not error:
+            logging.getLogger(__name__).exception("job %s", record.job_id)
+        raise failure from error
     ended = _ended(record, outcome)
     folder.write_record(ended)
     tell("result", _report(folder, ended, outcome))

@@ -8,6 +8,7 @@ The caller holds the lock of the job folder and writes its job.json.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ from ml_runtime.pipeline.batches import Scorer
 from ml_runtime.standing import Standing, check_same_basis, take_stock, usable_cpus
 from rpc.call import Progress
 from rpc.cancel import CancelToken
-from rpc.errors import ConfigInvalid, RequestCancelled
+from rpc.errors import ConfigInvalid, RequestFailed
 from schemas.config import Config, InferenceConfig, OutputConfig
 from schemas.worker import JobOutcome
 from survey.config import fingerprint, scoring_part
@@ -37,6 +38,7 @@ from survey.inputs import find_recordings
 from survey.job_folder import JobFolder
 from survey.ledger import Done, Ledger, last_events
 from survey.parts import Basis, Keep, Layout, Part, PartWriter, read_parts
+from survey.paths import path_to_wire
 
 OnProgress = Callable[[Progress], None]
 
@@ -152,8 +154,10 @@ def _score(folder: JobFolder, plan: _Plan, standing: Standing, token: CancelToke
     if unfinished:
         try:
             _run_pipeline(plan, standing, unfinished, books, token, on_progress)
-        except RequestCancelled:
-            books.close_part()
+        except Exception:
+            # Whatever stopped the job: what is scored stays, if there is room for it.
+            with contextlib.suppress(RequestFailed):
+                books.close_part()
             raise
     books.close_part()
     return books.tally
@@ -178,7 +182,7 @@ def _run_pipeline(
         for event in scorer.score(events):
             if isinstance(event, Opened):
                 meter.opened(event)
-                message = f"scoring {event.path.name}"
+                message = f"scoring {path_to_wire(event.path.name)}"
             elif isinstance(event, Unreadable):
                 meter.passed_over(event.path)
                 _LOG.warning("%s", event.error.message)
@@ -194,9 +198,9 @@ def _enter_what_parts_know(ledger: Ledger, standing: Standing) -> None:
     last = last_events(ledger.read())
     missing = []
     for path in standing.recordings:
-        held = standing.held_of(path)
         if path not in standing.complete:
             continue
+        held = standing.held_of(path)
         event = last.get(held[0].recording.file)
         if not isinstance(event, Done) or event.recording != held[0].recording:
             missing.append(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +29,15 @@ from survey.paths import path_to_wire
 class Standing:
     """`stamps` of all recordings that exist, in the order of the input; `gone` are those that cannot be looked at.
 
-    `held` is what the parts hold of each, `complete` which of them are scored from end to end.
+    `held` is what the parts hold of each, `complete` are those scored from end to end.
     """
 
     recordings: tuple[Path, ...]
     stamps: dict[Path, Stamp]
     gone: dict[Path, RequestFailed]
     parts: tuple[Part, ...]
-    held: dict[str, list[ClipRange]] = field(default_factory=dict)
-
-    @property
-    def complete(self) -> frozenset[Path]:
-        """The recordings that need no more scoring."""
-        return frozenset(path for path, stamp in self.stamps.items() if _is_complete(self.held.get(stamp.file, [])))
+    held: dict[str, list[ClipRange]]
+    complete: frozenset[Path]
 
     def held_of(self, path: Path) -> Sequence[ClipRange]:
         """The clips of the recording that are scored, in order."""
@@ -72,7 +68,9 @@ def take_stock(recordings: Sequence[Path], parts: Sequence[Part]) -> Standing:
         else:
             stamps[path] = Stamp(path_to_wire(path), status.st_size, status.st_mtime_ns)
     kept = _without_changed(parts, stamps.values())
-    return Standing(tuple(recordings), stamps, gone, kept, scored_ranges(kept))
+    held = scored_ranges(kept)
+    complete = frozenset(path for path, stamp in stamps.items() if _is_complete(held.get(stamp.file, [])))
+    return Standing(tuple(recordings), stamps, gone, kept, held, complete)
 
 
 def check_same_basis(parts: Sequence[Part], basis: Basis) -> None:

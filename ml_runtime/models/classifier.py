@@ -27,7 +27,7 @@ from opensoundscape.sample import AudioSample
 from ml_runtime.clips import ClipTimes, extended_clips
 from ml_runtime.models.protocol import ModelCard, Scores
 from ml_runtime.sound import Sound
-from rpc.errors import DecodeFailed, OutOfMemory
+from rpc.errors import DecodeFailed, OutOfMemory, RequestFailed
 
 _DURATION_DECIMALS = 10
 _NO_LABELS = pd.Series(dtype=np.float16)
@@ -70,6 +70,9 @@ class Classifier:
         except (torch.OutOfMemoryError, MemoryError) as error:
             message = f"There is not enough memory to score {len(prepared)} clips at once with {self.card.name}."
             raise OutOfMemory(message, hint="Choose a smaller batchSize.") from error
+        except RuntimeError as error:
+            reason = str(error).strip().split("\n")[0]
+            raise RequestFailed(f"{self.card.name} failed while it scored clips: {reason}") from error
 
     def _forward(self, prepared: Sequence[Any]) -> Scores:
         """The scores of samples of one shape."""

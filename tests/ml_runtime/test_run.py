@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -14,7 +16,7 @@ import pytest
 from ml_runtime import books
 from ml_runtime.models.registry import ModelProvider
 from rpc.cancel import CancelToken
-from rpc.errors import ConfigInvalid, DiskFull, FileMissing, PermissionRefused, RequestCancelled
+from rpc.errors import ConfigInvalid, DiskFull, FileMissing, PermissionRefused, RequestCancelled, RequestFailed
 from survey.ledger import Done, Ledger
 from survey.parts import read_parts, scored_ranges
 from tests.hostile import fill, refusing, small_disk
@@ -114,6 +116,41 @@ def test_bad_recordings_are_reported_and_do_not_stop_the_rest(three, tmp_path):
     assert rows(predictions(folder)) == expected_rows(folder)
     assert {Path(failure.path).name for failure in outcome.failures} == set(failures(folder))
     assert {name for event, name in ledger(folder) if event == "failed"} == set(failures(folder))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not have names that are not UTF-8")
+def test_names_that_are_not_utf_8_are_scored_and_reported(tmp_path):
+    # Arrange
+    recordings = tmp_path / "recordings"
+    recordings.mkdir()
+    write_sound(recordings / "plain.wav", noise(RATE * 2), RATE)
+    sound = (recordings / "plain.wav").read_bytes()
+    Path(os.fsdecode(bytes(recordings) + b"/caf\xe9.wav")).write_bytes(sound)
+    Path(os.fsdecode(bytes(recordings) + b"/br\xf6ken.wav")).write_bytes(b"no sound")
+    folder = make_job(tmp_path / "output", recordings)
+
+    # Act
+    outcome = run(folder, loudness())
+
+    # Assert
+    assert (outcome.files_done, outcome.files_failed) == (2, 1)
+    assert {name for name, _ in rows(predictions(folder))} == {"caf%E9.wav", "plain.wav"}
+    assert set(failures(folder)) == {"br%F6ken.wav"}
+
+
+def test_what_was_scored_before_a_model_failed_is_kept(three, tmp_path):
+    # Arrange
+    folder = make_job(tmp_path / "output", three)
+
+    def fail():
+        raise RequestFailed("the model failed")
+
+    # Act
+    with pytest.raises(RequestFailed, match="the model failed"):
+        run(folder, loudness(before_batch=stop_after(1, fail)))
+
+    # Assert
+    assert parts_hold(folder) == {"r0.wav": [0, 1, 2, 3]}
 
 
 def test_a_job_without_a_single_readable_recording_has_failed(tmp_path):

@@ -112,6 +112,8 @@ def _type(type_: types.Type, shapes: Shapes) -> str:
             return f"{_number(type_)}{_bounds(type_)}"
         case types.StrType():
             return "string" + (f" matching `{type_.pattern}`".replace("|", "\\|") if type_.pattern else "")
+        case types.BytesType():
+            return "string (base64)"
         case types.BoolType():
             return "boolean"
         case types.NoneType():

@@ -64,7 +64,7 @@ def _type(type_: types.Type, shapes: Shapes) -> str:
             return "boolean"
         case types.IntType() | types.FloatType():
             return "number"
-        case types.StrType():
+        case types.StrType() | types.BytesType():  # bytes travel as base64
             return "string"
         case types.NoneType():
             return "null"

@@ -467,7 +467,7 @@ export interface InitializeResult {
 export interface InlineBlob {
   kind: "inline";
   mime: string;
-  base64: unknown;
+  base64: string;
 }
 
 /**
@@ -828,6 +828,8 @@ export interface ScoreRow {
 
 /**
  * An open table. `rowCount` counts clips; `problems` lists at most 1,000 rows.
+ *
+ * `missingFileCount`: recordings that were not found below `audioRoot`; null without one.
  */
 export interface ScoreTable {
   scoresId: string;
@@ -839,6 +841,7 @@ export interface ScoreTable {
   classes: ReadonlyArray<ClassSummary>;
   scoreRange: [number, number] | null;
   problems: ReadonlyArray<RowProblem>;
+  missingFileCount: number | null;
 }
 
 /**

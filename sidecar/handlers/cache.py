@@ -14,4 +14,4 @@ if TYPE_CHECKING:
 
 def clear(_params: NoParams, _call: Call, services: Services) -> CacheCleared:
     """cache/clear."""
-    return CacheCleared(freed_bytes=services.clip_cache.clear())
+    return CacheCleared(freed_bytes=services.clip_cache.clear() + services.scores.clear_cache())

@@ -70,10 +70,10 @@ def _add_places(cursor: duckdb.DuckDBPyConnection, places: list[tuple[str, str]]
 
 def _add_rows(cursor: duckdb.DuckDBPyConnection, table: OpenTable, chosen: str) -> None:
     """Make the view `export_rows` that formats write from (survey/tables/writing.py)."""
-    schema, sparse_layout = table.stored.schema, table.stored.content.layout == "sparse"
-    if sparse_layout:
-        labels, bounds = f"{schema}.labels", f"(SELECT row, low, high FROM {schema}.scores)"
-        extra = f"LEFT JOIN {bounds} USING (row)"
+    schema = table.stored.schema
+    if not table.stored.content.wide:
+        labels, bounds = f"{schema}.labels", f"(SELECT row, class, low, high FROM {schema}.scores)"
+        extra = f"LEFT JOIN {bounds} USING (row, class)"
     else:
         names = [summary.name for summary in table.stored.content.classes]
         cursor.execute("CREATE OR REPLACE TEMP TABLE export_labels (class INTEGER, name VARCHAR, common VARCHAR)")
@@ -93,7 +93,7 @@ def _write_wide(
     """Write a column per class. With a choice of class or range, clips without a score left are left out."""
     content = table.stored.content
     positions = range(len(content.classes)) if position is None else range(position, position + 1)
-    if content.layout == "dense":
+    if content.wide:
         cells = (f"CASE WHEN {within(params.score_range, column=f's{i}')} THEN s{i} END AS s{i}" for i in positions)
         scores = f"(SELECT row AS clip, {', '.join(cells)} FROM {table.stored.schema}.clips)"
     else:

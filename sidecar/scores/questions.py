@@ -21,7 +21,7 @@ def scores_of(table: OpenTable, position: int | None) -> str:
     Clips are looked up later, for the few rows that are wanted.
     """
     schema = table.stored.schema
-    if table.stored.content.layout == "sparse":
+    if not table.stored.content.wide:
         chosen = "TRUE" if position is None else f"class = {position}"
         return f"SELECT row, clip, class, score FROM {schema}.scores WHERE {chosen} AND NOT isnan(score)"
     if position is not None:
@@ -38,7 +38,7 @@ def scores_of(table: OpenTable, position: int | None) -> str:
 
 def clips_of(table: OpenTable) -> str:
     """A query for all clips: clip, path, start, end."""
-    number = "row" if table.stored.content.layout == "dense" else "clip"
+    number = "row" if table.stored.content.wide else "clip"
     return f'SELECT {number} AS clip, path, "start", "end" FROM {table.stored.schema}.clips'
 
 

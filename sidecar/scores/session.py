@@ -95,9 +95,17 @@ class ScoreSession:
             recordings=Recordings(path.parent, root),
             positions={summary.name: index for index, summary in enumerate(classes)},
         )
+        missing = None if root is None else self._count_missing(table, token)
         with self._lock:
             self._tables[table.scores_id] = table
-        return _described(table)
+        return _described(table, missing)
+
+    def _count_missing(self, table: OpenTable, token: CancelToken) -> int:
+        try:
+            return sum(not path_from_wire(place).exists() for _, place in table.names_and_places(token))
+        except BaseException:
+            self._store.close(table.stored)
+            raise
 
     def get(self, scores_id: str) -> OpenTable:
         """The table that `load` called `scores_id`.
@@ -120,6 +128,10 @@ class ScoreSession:
             self._tables.pop(scores_id, None)
         self._store.close(table.stored)
 
+    def clear_cache(self) -> int:
+        """Delete what is kept of tables that are not open; how many bytes that freed."""
+        return self._store.clear()
+
     def close_all(self) -> None:
         """Forget every table."""
         with self._lock:
@@ -127,7 +139,7 @@ class ScoreSession:
         self._store.close_all()
 
 
-def _described(table: OpenTable) -> ScoreTable:
+def _described(table: OpenTable, missing: int | None) -> ScoreTable:
     content = table.stored.content
     return ScoreTable(
         scores_id=table.scores_id,
@@ -139,6 +151,7 @@ def _described(table: OpenTable) -> ScoreTable:
         classes=content.classes,
         score_range=_range_of(content.classes),
         problems=content.problems,
+        missing_file_count=missing,
     )
 
 

@@ -1,7 +1,7 @@
 """The one form that every score table becomes, as tables of a DuckDB database.
 
-    dense    clips(row, path, start, end, s0, s1, ...)     a column per class
-    sparse   clips(clip, path, start, end)                 and
+    wide     clips(row, path, start, end, s0, s1, ...)     a column per class
+    long     clips(clip, path, start, end)                 and
              scores(class, clip, score, row, low, high)    by class, highest score first, and
              labels(class, name, common, code)
 
@@ -11,14 +11,17 @@ What lives here: the shape, and what every format checks of its rows. What must 
 
 `row` counts the rows of the source from 0, `start` and `end` are seconds from the start of the recording, (0, 0)
 for a whole file. Scores are DOUBLE; NULL is an absent score. `low` and `high` are a call's bounds in Hz, `common` and
-`code` other names of a class, all NULL where the source has none. A dense table stays wide: turned long it would
-cost four times the time and more than twice the memory to load.
+`code` other names of a class, all NULL where the source has none.
+
+A dense table stays wide: turned long it would cost four times the time and more than twice the memory to load. But one
+of more than MAX_WIDE classes is turned long, because every column costs a block of the database.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import duckdb
@@ -29,15 +32,21 @@ from schemas.scores import ClassSummary, RowProblem, TableFormat
 from survey.database import literal
 from survey.tables.sources import MAX_PROBLEMS, Source
 
-CANONICAL_VERSION = 2
+CANONICAL_VERSION = 3
+MAX_WIDE = 1000
+_ROOMY = "1500MB"
 _CLASSES_PER_QUERY = 200
 
 
 class TableContent(msgspec.Struct, kw_only=True, frozen=True):
-    """What a table holds besides its rows. `clip_count` counts clips with times, scored or not."""
+    """What a table holds besides its rows. `clip_count` counts clips with times, scored or not.
+
+    `layout` is that of the source, `wide` how it is kept.
+    """
 
     format: TableFormat
     layout: Literal["dense", "sparse"]
+    wide: bool
     clip_count: int
     file_count: int
     classes: tuple[ClassSummary, ...]
@@ -68,12 +77,12 @@ UNUSABLE = 'path IS NULL OR "start" IS NULL OR "end" IS NULL OR NOT ("start" <= 
 """Rows without a recording, or with times that are absent, NaN, negative or reversed."""
 
 
-def drop_unusable_clips(cursor: duckdb.DuckDBPyConnection, schema: str, rejected: list[RowProblem]) -> list[RowProblem]:
+def drop_unusable_clips(cursor: duckdb.DuckDBPyConnection, table: str, rejected: list[RowProblem]) -> list[RowProblem]:
     """Remove unusable rows from a dense table; why, joined with the rows that reading `rejected`.
 
     A recording that could not be read has a row with empty times. It is told, too: its clips are missing.
     """
-    return _drop_unusable(cursor, f"{schema}.clips", UNUSABLE, rejected)
+    return _drop_unusable(cursor, table, UNUSABLE, rejected)
 
 
 def drop_unusable_scores(
@@ -132,10 +141,56 @@ def _why_unusable(path: str | None, start: float | None, end: float | None) -> s
     return f"The row for {path} names no class or has no score."
 
 
+WIDE_STAGING = "wide_staging"
+"""A table of row, path, start, end and `scores`, the list of all scores of a clip: where long tables come from."""
+
+
+def fill_long(cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[str, ...]) -> None:
+    """Turn WIDE_STAGING long, into `schema`."""
+    add_labels(cursor, schema, names)
+    cursor.execute(
+        f'CREATE TABLE {schema}.clips AS SELECT row AS clip, path, "start", "end" FROM {WIDE_STAGING} ORDER BY row'
+    )
+    every = f"SELECT row, unnest(range({len(names)})) AS class, unnest(scores) AS score FROM {WIDE_STAGING}"
+    cursor.execute(
+        f"CREATE TABLE {schema}.scores AS SELECT CAST(class AS INTEGER) AS class, row AS clip, score, row, "
+        f"NULL::DOUBLE AS low, NULL::DOUBLE AS high FROM ({every}) WHERE score IS NOT NULL "
+        "ORDER BY class, score DESC, row"
+    )
+    cursor.execute(f"DROP TABLE {WIDE_STAGING}")
+
+
+def add_labels(
+    cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[str, ...], known: str = "SELECT NULL, NULL, NULL"
+) -> None:
+    """Number the classes in the order of `names`. `known` is a query for name, common and code."""
+    cursor.execute(f"CREATE TABLE {schema}.labels (class INTEGER, name VARCHAR, common VARCHAR, code VARCHAR)")
+    cursor.execute(
+        f"INSERT INTO {schema}.labels SELECT class, names.name, common, code "
+        "FROM (SELECT generate_subscripts($1, 1) - 1 AS class, unnest($1) AS name) AS names "
+        f"LEFT JOIN ({known}) AS known(name, common, code) ON names.name = known.name ORDER BY class",
+        [list(names)],
+    )
+
+
+@contextlib.contextmanager
+def roomy(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """More memory on paper, for one thread: DuckDB reserves for thousands of columns several times what it uses."""
+    before = cursor.execute("SELECT current_setting('memory_limit'), current_setting('threads')").fetchone()
+    assert before is not None
+    cursor.execute(f"SET memory_limit = '{_ROOMY}'")
+    cursor.execute("SET threads = 1")
+    try:
+        yield
+    finally:
+        cursor.execute(f"SET memory_limit = '{before[0]}'")
+        cursor.execute(f"SET threads = {before[1]}")
+
+
 _Row = tuple[int, float | None, float | None, float | None]
 
 
-def summarise_dense(cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[str, ...]) -> tuple[ClassSummary, ...]:
+def summarise_wide(cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[str, ...]) -> tuple[ClassSummary, ...]:
     """Count and range of each class, some hundred classes a query."""
     rows: list[_Row] = []
     for first in range(0, len(names), _CLASSES_PER_QUERY):
@@ -150,9 +205,7 @@ def summarise_dense(cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple
     return tuple(_summary(name, row) for name, row in zip(names, rows, strict=True))
 
 
-def summarise_sparse(
-    cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[str, ...]
-) -> tuple[ClassSummary, ...]:
+def summarise_long(cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[str, ...]) -> tuple[ClassSummary, ...]:
     """Count and range of each class; one without any score is there too, with a count of 0."""
     query = f"SELECT class, {_CAREFUL.format(score='score')} FROM {schema}.scores GROUP BY class"
     found = {row[0]: row[1:] for row in cursor.execute(query).fetchall()}

@@ -9,6 +9,7 @@ has no row, but counts.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from pathlib import Path
 
@@ -20,7 +21,15 @@ from schemas.scores import RowProblem
 from survey.job_folder import JobFolder
 from survey.parts import Part, peek_parts
 from survey.tables import sparse
-from survey.tables.canonical import TableContent, summarise_dense
+from survey.tables.canonical import (
+    MAX_WIDE,
+    WIDE_STAGING,
+    TableContent,
+    fill_long,
+    roomy,
+    summarise_long,
+    summarise_wide,
+)
 from survey.tables.meaning import Meaning
 from survey.tables.sources import MAX_PROBLEMS, ParquetSource
 
@@ -67,28 +76,39 @@ def _read_dense(
     token: CancelToken,
 ) -> TableContent:
     names = parts[0].header.basis.classes
-    scores = [f"s{index}" for index in range(len(names))]
-    columns = ", ".join(f"{score} DOUBLE" for score in scores)
-    cursor.execute(f'CREATE TABLE {schema}.clips (row BIGINT, path VARCHAR, "start" DOUBLE, "end" DOUBLE, {columns})')
-    selected = ", ".join(f"c{index + _KEYS}" for index in range(len(names)))
-    numbers = range(1, _KEYS + len(names))
-    rows = 0
-    for part in parts:
-        token.raise_if_cancelled()
-        relation = ParquetSource((part.path,), cursor).relation(numbers)
-        inserted = cursor.execute(
-            f"INSERT INTO {schema}.clips SELECT {rows} + row_number() OVER () - 1, c0, c1, c2, {selected} "
-            f"FROM {relation}"
-        ).fetchone()
-        rows += inserted[0] if inserted else 0
+    wide = len(names) <= MAX_WIDE
+    rows = _insert_dense(cursor, schema, parts, token, wide=wide)
+    if not wide:
+        fill_long(cursor, schema, names)
     return TableContent(
         format="job",
         layout="dense",
+        wide=wide,
         clip_count=rows,
         file_count=_recordings(parts),
-        classes=summarise_dense(cursor, schema, names),
+        classes=summarise_wide(cursor, schema, names) if wide else summarise_long(cursor, schema, names),
         problems=tuple(failures),
     )
+
+
+def _insert_dense(
+    cursor: duckdb.DuckDBPyConnection, schema: str, parts: tuple[Part, ...], token: CancelToken, *, wide: bool
+) -> int:
+    """The rows of all parts into the clips of a wide table, or into the staging of a long one; how many."""
+    count = len(parts[0].header.basis.classes)
+    kept = "".join(f", s{index} DOUBLE" for index in range(count)) if wide else ", scores DOUBLE[]"
+    kind, table = ("TABLE", f"{schema}.clips") if wide else ("TEMP TABLE", WIDE_STAGING)
+    cursor.execute(f'CREATE OR REPLACE {kind} {table} (row BIGINT, path VARCHAR, "start" DOUBLE, "end" DOUBLE{kept})')
+    cells = ", ".join(f"c{index + _KEYS}" for index in range(count))
+    rows = 0
+    with contextlib.nullcontext() if wide else roomy(cursor):
+        for part in parts:
+            token.raise_if_cancelled()
+            numbered = f"{rows} + row_number() OVER () - 1, c0, c1, c2, {cells if wide else f'[{cells}]'}"
+            relation = ParquetSource((part.path,), cursor).relation(range(1, _KEYS + count))
+            inserted = cursor.execute(f"INSERT INTO {table} SELECT {numbered} FROM {relation}").fetchone()
+            rows += inserted[0] if inserted else 0
+    return rows
 
 
 def _read_sparse(
@@ -107,6 +127,7 @@ def _read_sparse(
     return TableContent(
         format="job",
         layout="sparse",
+        wide=False,
         clip_count=sum(held.count for part in parts for held in part.header.ranges),
         file_count=_recordings(parts),
         classes=classes,

@@ -21,7 +21,17 @@ import duckdb
 
 from rpc.errors import FormatUnknown
 from schemas.scores import RowProblem
-from survey.tables.canonical import TableContent, drop_unusable_clips, refuse_duplicates, summarise_dense
+from survey.tables.canonical import (
+    MAX_WIDE,
+    WIDE_STAGING,
+    TableContent,
+    drop_unusable_clips,
+    fill_long,
+    refuse_duplicates,
+    roomy,
+    summarise_long,
+    summarise_wide,
+)
 from survey.tables.sources import Source, TextSource
 from survey.tables.writing import copy_csv, refuse_first, written
 
@@ -79,8 +89,8 @@ def read(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns
     if not names:
         raise FormatUnknown(f"{source.path.name} holds no column of numbers, so no class has scores.", path=source.path)
     refuse_duplicates(source, names)
-    cursor.execute(f"CREATE TABLE {schema}.clips AS {_selection(source, columns)}")
-    problems = drop_unusable_clips(cursor, schema, source.problems(cursor))
+    wide = len(names) <= MAX_WIDE
+    problems = _fill_wide(cursor, schema, source, columns) if wide else _fill_long(cursor, schema, source, columns)
     counted = cursor.execute(f"SELECT count(*), count(DISTINCT path) FROM {schema}.clips").fetchone()
     clips, files = counted or (0, 0)
     if not clips and isinstance(source, TextSource) and not source.sample:
@@ -91,17 +101,32 @@ def read(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns
     return TableContent(
         format="opensoundscape" if columns.start is not None else "simple",
         layout="dense",
+        wide=wide,
         clip_count=clips,
         file_count=files,
-        classes=summarise_dense(cursor, schema, names),
+        classes=summarise_wide(cursor, schema, names) if wide else summarise_long(cursor, schema, names),
         problems=(*_ignored(source, columns), *problems),
     )
 
 
-def _selection(source: Source, columns: Columns) -> str:
+def _fill_wide(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns: Columns) -> list[RowProblem]:
+    scores = ", ".join(f"c{index} AS s{number}" for number, index in enumerate(columns.classes))
+    cursor.execute(f"CREATE TABLE {schema}.clips AS {_selection(source, columns, scores)}")
+    return drop_unusable_clips(cursor, f"{schema}.clips", source.problems(cursor))
+
+
+def _fill_long(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns: Columns) -> list[RowProblem]:
+    scores = f"[{', '.join(f'c{index}' for index in columns.classes)}] AS scores"
+    with roomy(cursor):
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE {WIDE_STAGING} AS {_selection(source, columns, scores)}")
+    problems = drop_unusable_clips(cursor, WIDE_STAGING, source.problems(cursor))
+    fill_long(cursor, schema, tuple(source.columns[index] for index in columns.classes))
+    return problems
+
+
+def _selection(source: Source, columns: Columns, scores: str) -> str:
     times = [index for index in (columns.start, columns.end) if index is not None]
     start, end = (f"c{index}" for index in times) if times else ("0.0", "0.0")
-    scores = ", ".join(f"c{index} AS s{number}" for number, index in enumerate(columns.classes))
     relation = source.relation({*times, *columns.classes})
     return (
         f'SELECT CAST(row_number() OVER () - 1 AS BIGINT) AS row, c{columns.file} AS path, {start} AS "start", '

@@ -30,6 +30,7 @@ _SAMPLE_ROWS = 200
 _PICKLE_ENDINGS = {".pkl", ".pickle", ".p"}
 _RAVEN_OR_LABELS = re.compile(r"\s*(selection\t|-?\d+(\.\d+)?\t)", re.IGNORECASE)
 """Raven and Audacity write tabs and never quote: a quote is a character like others."""
+_COMMA_NUMBER = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 ABSENT = ("", "NA", "N/A", "<NA>", "None", "NULL", "null")
 """Cells that stand for no value. NaN is a number that is no number, and comes in as NaN."""
@@ -50,6 +51,7 @@ class TextTable:
     columns: tuple[str, ...]
     sample: tuple[tuple[str, ...], ...]
     quoted: bool = True
+    decimal: Literal[".", ","] = "."
     has_header: bool = True
 
     def without_header(self) -> TextTable:
@@ -60,7 +62,7 @@ class TextTable:
         """Whether the sample holds numbers (and empty cells) in `column`, counted from 0."""
         cells = [row[column].strip() for row in self.sample if column < len(row)]
         filled = [cell for cell in cells if cell not in ABSENT]
-        wrong = sum(1 for cell in filled if not _is_number(cell))
+        wrong = sum(1 for cell in filled if not _is_number(cell.replace(self.decimal, ".")))
         # A column with a few damaged cells is still one of numbers; its bad rows are told one by one.
         return wrong * 2 < max(len(filled), 1)
 
@@ -105,13 +107,13 @@ def sniff_text(path: Path, kind: Literal["text", "gzip"]) -> TextTable:
     start, whole = _beginning(path, kind)
     text, encoding = _decoded(start, whole=whole)
     header, _, _ = text.lstrip("\r\n").partition("\n")
-    delimiter = max((",", ";", "\t"), key=lambda mark: len(next(csv.reader([header], delimiter=mark), [])))
+    delimiter = max((",", ";", "\t"), key=lambda mark: _cells_in(header, mark))
     quoted = not (delimiter == "\t" and _RAVEN_OR_LABELS.match(header))
     rows = _rows(text, delimiter, quoted=quoted, whole=whole)
     if not rows or not any(name.strip() for name in rows[0]):
         raise FormatUnknown(f"{path.name} has no header row.", path=path)
-    columns = tuple(name.strip() for name in rows[0])
-    return TextTable(path, kind, encoding, delimiter, columns, tuple(tuple(row) for row in rows[1:]), quoted)
+    columns, sample = tuple(name.strip() for name in rows[0]), tuple(tuple(row) for row in rows[1:])
+    return TextTable(path, kind, encoding, delimiter, columns, sample, quoted, _decimal_mark(delimiter, sample))
 
 
 def _first_bytes(path: Path, count: int) -> bytes:
@@ -160,6 +162,21 @@ def _rows(text: str, delimiter: str, *, quoted: bool, whole: bool) -> list[list[
     if not whole and 1 < len(rows) <= _SAMPLE_ROWS + 1:
         rows.pop()
     return rows[: _SAMPLE_ROWS + 1]
+
+
+def _cells_in(line: str, delimiter: str) -> int:
+    try:
+        return len(next(csv.reader([line], delimiter=delimiter), []))
+    except csv.Error:  # a cell of more than 131,072 characters: the line has other delimiters
+        return 1
+
+
+def _decimal_mark(delimiter: str, sample: tuple[tuple[str, ...], ...]) -> Literal[".", ","]:
+    """Where commas are decimal marks, spreadsheets put semicolons between cells."""
+    if delimiter != ";":
+        return "."
+    cells = [cell.strip() for row in sample for cell in row]
+    return "," if any(_COMMA_NUMBER.fullmatch(cell) for cell in cells) else "."
 
 
 def _is_number(cell: str) -> bool:

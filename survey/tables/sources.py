@@ -83,6 +83,7 @@ class TextSource:
             f"header = {str(table.has_header).lower()}, null_padding = {str(self._may_end_early()).lower()}, "
             f"delim = {literal(table.delimiter)}, {self._quoting()}, nullstr = [{', '.join(map(literal, absent))}], "
             f"encoding = '{table.encoding}', compression = '{'gzip' if table.kind == 'gzip' else 'none'}', "
+            f"decimal_separator = '{table.decimal}', "
             f"ignore_errors = true, store_rejects = true, rejects_limit = {MAX_PROBLEMS * 3})"
         )
 

@@ -19,7 +19,7 @@ from rpc.cancel import CancelToken
 from rpc.errors import FormatUnknown
 from schemas.scores import ClassSummary, RowProblem
 from survey.database import literal
-from survey.tables.canonical import TableContent, drop_unusable_scores, summarise_sparse
+from survey.tables.canonical import TableContent, add_labels, drop_unusable_scores, summarise_long
 from survey.tables.meaning import Columns, Meaning
 from survey.tables.sources import MAX_PROBLEMS, NotUtf8, Source, TextSource
 from survey.tables.writing import written
@@ -82,6 +82,7 @@ def read(
     return TableContent(
         format=meaning.format,
         layout="sparse",
+        wide=False,
         clip_count=clips,
         file_count=files,
         classes=classes,
@@ -144,13 +145,8 @@ def settle(
     if not names:
         query = "SELECT name FROM staging WHERE name IS NOT NULL GROUP BY name ORDER BY min(row)"
         names = tuple(row[0] for row in cursor.execute(query).fetchall())
-    cursor.execute(f"CREATE TABLE {schema}.labels (class INTEGER, name VARCHAR, common VARCHAR, code VARCHAR)")
-    cursor.execute(
-        f"INSERT INTO {schema}.labels SELECT class, name, common, code "
-        "FROM (SELECT generate_subscripts($1, 1) - 1 AS class, unnest($1) AS name) LEFT JOIN "
-        "(SELECT name, first(common ORDER BY row) AS common, first(code ORDER BY row) AS code "
-        "FROM staging GROUP BY name) USING (name)",
-        [list(names)],
+    add_labels(
+        cursor, schema, names, "SELECT name, arg_min(common, row), arg_min(code, row) FROM staging GROUP BY name"
     )
     cursor.execute(
         f"CREATE TABLE {schema}.clips AS SELECT CAST(row_number() OVER (ORDER BY first) - 1 AS BIGINT) AS clip, path, "
@@ -165,7 +161,7 @@ def settle(
     cursor.execute("DROP TABLE staging")
     counted = cursor.execute(f"SELECT count(*), count(DISTINCT path) FROM {schema}.clips").fetchone()
     clips, files = counted or (0, 0)
-    return clips, files, summarise_sparse(cursor, schema, names)
+    return clips, files, summarise_long(cursor, schema, names)
 
 
 def write(cursor: duckdb.DuckDBPyConnection, path: Path, *, overwrite: bool) -> int:

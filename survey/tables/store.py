@@ -96,6 +96,19 @@ class TableStore:
                 self._engine = None
         shutil.rmtree(self._spill, ignore_errors=True)
 
+    def clear(self) -> int:
+        """Delete every kept table that is not open here; how many bytes that freed."""
+        with self._lock:
+            in_use = {table.file for table, _ in self._open.values()}
+            unused = [file for file in self._folder.glob(f"*{_ENDING}") if file not in in_use]
+        freed = 0
+        for file in unused:
+            with contextlib.suppress(OSError):
+                size = file.stat().st_size
+                file.unlink()
+                freed += size
+        return freed
+
     @contextlib.contextmanager
     def cursor(self, token: CancelToken | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection for one question; when `token` goes up, the query that runs on it ends.

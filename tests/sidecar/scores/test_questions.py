@@ -24,6 +24,7 @@ from sidecar.scores.page import page_of
 from sidecar.scores.sampling import sample_detections
 from sidecar.scores.session import OpenTable, ScoreSession
 from sidecar.scores.summary import summary_of
+from survey.tables import opensoundscape
 
 CLASSES = ("owl", "toad", "Owl")
 
@@ -142,6 +143,21 @@ def test_pages_by_recording_and_range(session: ScoreSession, folder: Path) -> No
         page(table, class_="zebra")
     with pytest.raises(InvalidParams):
         page(table, score_range=(3, 2))
+
+
+def test_a_table_of_very_many_classes_answers_as_others_do(
+    session: ScoreSession, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: Rows = [("/a.wav", [1.0, None, 3.0]), ("/b.wav", [None, float("nan"), 4.0]), ("", [1.0, 1.0, 1.0])]
+    wide = open_table(session, folder, rows, sparse=False)
+    monkeypatch.setattr(opensoundscape, "MAX_WIDE", 2)
+    long = open_table(session, folder, rows, sparse=False)
+
+    assert (wide.open.stored.content.wide, long.open.stored.content.wide) == (True, False)
+    assert long.open.stored.content.classes == wide.open.stored.content.classes
+    assert long.open.stored.content.problems == wide.open.stored.content.problems
+    for name in (None, *CLASSES):
+        assert page(long, class_=name) == page(wide, class_=name)
 
 
 # ---------------------------------------------------------------- histograms

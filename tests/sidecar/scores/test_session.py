@@ -148,6 +148,7 @@ def test_moved_recordings_are_found_below_the_audio_root(
     table = load(session, tmp_path / "s.csv", DENSE.replace("/b.wav", old), audio_root=root)
 
     assert sample(session, table, "toad", count=1).detections[0].path == str(root / now)
+    assert table.missing_file_count == 1
 
 
 def test_an_audio_root_that_is_not_there(session: ScoreSession, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import pickle
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,7 @@ SAME = {
     "byte order mark and CRLF": "\ufeff" + DENSE.replace("\n", "\r\n"),
     "semicolons": DENSE.replace(",", ";"),
     "tabs": DENSE.replace(",", "\t"),
+    "decimal commas": DENSE.replace(",", ";").replace("1.5", "1,5").replace("0.5", "0,5"),
     "quotes": DENSE.replace("/a.wav", '"/a.wav"').replace("owl", '"owl"'),
     "capitals": DENSE.replace("file,start_time", "File,Start_Time"),
     "spaces": DENSE.replace(",1.5,", ", 1.5 ,"),
@@ -237,6 +239,30 @@ def test_nothing_there_and_a_folder_that_is_no_job(store: TableStore, tmp_path: 
 def test_a_format_that_was_asked_for_but_does_not_fit(store: TableStore, tmp_path: Path) -> None:
     with pytest.raises(FormatUnknown, match="`sparse`"):
         load(store, tmp_path / "s.csv", DENSE, "sparse")
+
+
+def test_ten_thousand_classes(store: TableStore, tmp_path: Path) -> None:
+    header = ",".join(f"Genus species number {index}" for index in range(10_000))
+    row = ",".join(map(str, range(10_000)))
+
+    table = load(store, tmp_path / "s.csv", f"file,start_time,end_time,{header}\n/a.wav,0,5,{row}\n/b.wav,0,5,{row}\n")
+
+    assert len(table.content.classes) == 10_000
+    assert table.content.classes[9_999].max == 9_999
+
+
+def test_a_load_under_way_ends_when_cancelled(store: TableStore, tmp_path: Path) -> None:
+    cells = ",".join(["0.5"] * 50)
+    with (tmp_path / "s.csv").open("w") as file:
+        file.write("file,start_time,end_time," + ",".join(f"c{index}" for index in range(50)) + "\n")
+        file.writelines(f"/{index}.wav,0,5,{cells}\n" for index in range(200_000))
+    token = CancelToken()
+    threading.Timer(0.1, token.cancel).start()
+
+    with pytest.raises(RequestCancelled):
+        store.open(tmp_path / "s.csv", "auto", token)
+
+    assert not [path for path in (tmp_path / "cache").iterdir() if path.suffix == ".duckdb"]
 
 
 def test_loading_stops_when_cancelled(store: TableStore, tmp_path: Path) -> None:

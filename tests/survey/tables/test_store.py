@@ -88,6 +88,16 @@ def test_a_damaged_kept_table_is_made_again(store: TableStore, source: Path, tmp
     assert kept(tmp_path) == {first.file.name}
 
 
+def test_clearing_spares_what_is_open(store: TableStore, source: Path, tmp_path: Path) -> None:
+    table = store.open(source, "auto", CancelToken())
+    assert store.clear() == 0
+
+    store.close(table)
+
+    assert store.clear() > 0
+    assert kept(tmp_path) == set()
+
+
 def test_a_refused_table_leaves_nothing_behind(store: TableStore, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text("name,place\nann,here\n")
 

@@ -76,12 +76,12 @@ def watch(folder: Path, paths: list[str]) -> tuple[Watched, ...]:
 
 
 def first_touched(folder: Path, marker: Marker) -> str | None:
-    """The first watched file that is gone or not as it was."""
+    """A sentence about the first watched file that is gone or not as it was."""
     for watched in marker.watched:
         try:
             status = (folder / watched.path).stat()
         except OSError:
-            return f"{watched.path} is missing"
+            return f"{watched.path} is missing."
         if (status.st_size, status.st_mtime_ns) != (watched.size, watched.mtime_ns):
-            return f"{watched.path} was changed"
+            return f"{watched.path} was changed since the environment was set up."
     return None

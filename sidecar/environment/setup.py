@@ -37,8 +37,15 @@ from sidecar.environment.verify import CannotRun, Probed, check_folder, missing_
 # Environments were measured to shrink to a third.
 _GROWTH = 3.2
 _UNPACK_SECONDS, _FLUSH_SECONDS = 900.0, 60.0
-_WATCHED = ("*/site-packages/torch/version.py", "*/site-packages/opensoundscape/__init__.py")
-_WATCHED_LIBRARIES = ("libpython3*", "*/site-packages/torch/lib/libtorch_cpu.so", "*/site-packages/torch/lib/*_cpu.dll")
+# What of an environment is looked at again by every check; below lib/ (Windows: Lib), a * stands for one folder.
+_WATCHED = (
+    "libpython3*",
+    "*/site-packages/torch/version.py",
+    "*/site-packages/torch/lib/*torch_cpu.*",
+    "*/site-packages/opensoundscape/__init__.py",
+    "site-packages/torch/version.py",
+    "site-packages/torch/lib/*torch_cpu.*",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +175,10 @@ def _marker(order: _Order, extracted: Extracted, records: list[files.FileRecord]
 def _paths_to_watch(folder: Path) -> list[str]:
     """The interpreter, its library, and what of the models' packages would be missed first."""
     libraries = [path for name in ("lib", "Lib") if (path := folder / name).is_dir()]
-    found = [interpreter_in(folder), *folder.glob("python3*.dll")]
+    found = list(folder.glob("python3*.dll"))
     for library in libraries[:1]:
-        found += [path for pattern in (*_WATCHED_LIBRARIES, *_WATCHED) for path in sorted(library.glob(pattern))]
-        found += sorted(library.glob("site-packages/torch/version.py"))
-    return [path.relative_to(folder).as_posix() for path in found]
+        found += [path for pattern in _WATCHED for path in sorted(library.glob(pattern)) if not path.is_symlink()]
+    return [path.relative_to(folder).as_posix() for path in (interpreter_in(folder), *found)]
 
 
 def _is_this_archive(order: _Order) -> bool:

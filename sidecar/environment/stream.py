@@ -23,6 +23,7 @@ _CHUNK_BYTES = 128 * 1024
 _HASH_CHUNK_BYTES = 2 * 1024 * 1024
 # Decompressed chunks that wait for the writer: enough to keep both threads busy, 10 MB or so in all.
 _WAITING_CHUNKS = 24
+_POLL_SECONDS, _JOIN_SECONDS = 0.1, 0.5
 # An environment shrinks to a third or a quarter; zeros shrink to a thousandth.
 MAX_RATIO = 100
 _RATIO_APPLIES_FROM_BYTES = 64 * 1024 * 1024
@@ -73,10 +74,10 @@ class ArchiveStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        while self._thread.is_alive():
-            self._drop_waiting()
-            self._thread.join(0.05)
-        self._file.close()
+        self._thread.join(_JOIN_SECONDS)
+        # A thread that hangs in a read (a network drive that is gone) is left to itself, with its file.
+        if not self._thread.is_alive():
+            self._file.close()
 
     def read(self, count: int) -> bytes:
         """Exactly `count` bytes, which must be few; fewer only at the end."""
@@ -103,10 +104,9 @@ class ArchiveStream:
         self._current = memoryview(b"")
 
     def _next_chunk(self) -> bool:
-        self._token.raise_if_cancelled()
         if self._at_end:
             return False
-        chunk = self._chunks.get()
+        chunk = self._wait_for_chunk()
         if chunk is None or isinstance(chunk, BaseException):
             self._at_end = True
             if chunk is not None:
@@ -114,6 +114,14 @@ class ArchiveStream:
             return False
         self._current = memoryview(chunk)
         return True
+
+    def _wait_for_chunk(self) -> bytes | BaseException | None:
+        while True:
+            self._token.raise_if_cancelled()
+            try:
+                return self._chunks.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                continue
 
     def _work(self) -> None:
         last: BaseException | None = None
@@ -161,17 +169,10 @@ class ArchiveStream:
     def _put(self, chunk: bytes | BaseException | None) -> None:
         while not self._stop.is_set():
             try:
-                self._chunks.put(chunk, timeout=0.1)
+                self._chunks.put(chunk, timeout=_POLL_SECONDS)
             except queue.Full:
                 continue
             return
-
-    def _drop_waiting(self) -> None:
-        try:
-            while True:
-                self._chunks.get_nowait()
-        except queue.Empty:
-            pass
 
 
 def _decompressed(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -176,8 +176,7 @@ def _at_a_glance(folder: Path, marker: Marker) -> str | None:
         return f"It was moved here from {marker.folder}; set it up again."
     if not interpreter_in(folder).exists():
         return "There is no Python interpreter in it."
-    touched = first_touched(folder, marker)
-    return None if touched is None else f"{touched} since it was set up."
+    return first_touched(folder, marker)
 
 
 def _judge(probed: Probed) -> tuple[Status, str | None]:

@@ -23,6 +23,8 @@ from survey.paths import path_to_wire
 
 LIFETIME_SECONDS = 600.0
 DEFAULT_LIMIT_BYTES = 512 * 2**20
+_PREFIX = "dipper-blobs-"
+_ABANDONED_SECONDS = 24 * 3600.0
 _NAME = re.compile(r"dipper-blob-[0-9a-f]{32}\.\w{1,8}(\.partial)?")
 _EXTENSIONS = {"image/png": "png", "audio/wav": "wav"}
 
@@ -83,7 +85,8 @@ class BlobStore:
         """The folder, made and swept: when first used, and each time a quarter of the limit has been written."""
         with self._lock:
             if self._folder is None:
-                self._temporary = tempfile.TemporaryDirectory(prefix="dipper-blobs-", ignore_cleanup_errors=True)
+                _sweep_abandoned()
+                self._temporary = tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
                 self._folder = Path(self._temporary.name)
             folder = self._folder
             if self._unswept_bytes is None:
@@ -111,6 +114,15 @@ def sweep(folder: Path, limit_bytes: int, now: float | None = None) -> int:
             os.unlink(path)  # noqa: PTH108
             freed += size
     return freed
+
+
+def _sweep_abandoned() -> None:
+    """Remove the private folders that killed processes have left, and our files in them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+                sweep(folder, limit_bytes=0)
+                folder.rmdir()
 
 
 def _make(folder: Path) -> None:

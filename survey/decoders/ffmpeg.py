@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections import OrderedDict
 from pathlib import Path
 
@@ -26,6 +27,8 @@ EXTENSIONS = frozenset({".m4a", ".aac", ".mp4", ".wma"})
 """In lower case: what is handed to ffmpeg."""
 
 _KEPT_BYTES = 4 << 30
+_PREFIX = "dipper-decoded-"
+_ABANDONED_SECONDS = 24 * 3600.0
 _HINT = "Install ffmpeg (ffmpeg.org) so that it is found on the PATH, or convert the recording to WAV or FLAC."
 
 _Key = tuple[Path, int, int]
@@ -48,7 +51,7 @@ class _Decoded:
         with one_at_a_time:
             with self._lock:
                 found = self._files.get(key)
-                if found is not None:
+                if found is not None and found.exists():
                     self._files.move_to_end(key)
                     return found
             decoded = _decode(path, self._new_name(), token)
@@ -60,7 +63,8 @@ class _Decoded:
     def _new_name(self) -> Path:
         with self._lock:
             if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="dipper-decoded-"))
+                _sweep_abandoned()
+                self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
                 atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
             descriptor, name = tempfile.mkstemp(suffix=".wav", dir=self._folder)
             os.close(descriptor)
@@ -76,6 +80,16 @@ class _Decoded:
                 path.unlink()
             except OSError:
                 continue
+
+
+def _sweep_abandoned() -> None:
+    """Remove what processes have left that were killed. A running one decodes anew what it misses."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue
 
 
 _DECODED = _Decoded()
@@ -98,7 +112,7 @@ class FfmpegDecoder(SoundFileDecoder):
 
 
 def _decode(path: Path, target: Path, token: CancelToken) -> Path:
-    program = os.environ.get("DIPPER_FFMPEG") or shutil.which("ffmpeg")
+    program = shutil.which("ffmpeg")
     if program is None:
         raise DecodeFailed(f"{path} can only be read with ffmpeg, which is not installed here.", path=path, hint=_HINT)
     command = [program, "-nostdin", "-v", "error", "-y", "-i", _argument(path), "-map", "0:a:0", "-vn", "-sn", "-dn"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -97,3 +98,22 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
     with pytest.raises(RequestFailed):
         BlobStore(tmp_path / "file" / "blobs").deliver(b"abc", "image/png", "file")
+
+
+def test_private_folders_of_killed_processes_are_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    abandoned, running, foreign = (tmp_path / f"dipper-blobs-{n}" for n in range(3))
+    for folder in (abandoned, running, foreign):
+        folder.mkdir()
+        age(blob(folder, 1), 90_000)
+    (foreign / "photo.png").touch()
+    for folder in (abandoned, foreign):
+        age(folder, 90_000)
+
+    store = BlobStore()
+    stored(store, b"abc")
+    store.close()
+
+    assert (abandoned.exists(), running.exists()) == (False, True)
+    assert [path.name for path in foreign.iterdir()] == ["photo.png"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import struct
 import subprocess
+import tempfile
 
 import numpy as np
 import pytest
@@ -184,11 +185,14 @@ def test_an_mp3_with_rubbish_in_the_middle(tmp_path):
 
 
 @pytest.fixture
-def ffmpeg_program(monkeypatch):
+def ffmpeg_program(monkeypatch, tmp_path_factory):
+    """An ffmpeg on the PATH: the system's, or the one of imageio-ffmpeg."""
     program = shutil.which("ffmpeg")
     if program is None:
         program = pytest.importorskip("imageio_ffmpeg", reason="needs ffmpeg").get_ffmpeg_exe()
-    monkeypatch.setenv("DIPPER_FFMPEG", program)
+        folder = tmp_path_factory.mktemp("bin")
+        (folder / "ffmpeg").symlink_to(program)
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     return program
 
 
@@ -209,7 +213,6 @@ def test_formats_of_ffmpeg(tmp_path, ffmpeg_program, extension, codec):
 def test_without_ffmpeg_the_error_says_so(tmp_path, monkeypatch):
     path = tmp_path / "a.m4a"
     path.write_bytes(b"\0\0\0\x18ftypM4A " + b"\0" * 100)
-    monkeypatch.delenv("DIPPER_FFMPEG", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(DecodeFailed, match="ffmpeg, which is not installed") as error:
@@ -243,7 +246,20 @@ def test_decoded_files_make_room(tmp_path, ffmpeg_program, monkeypatch):
     kept = [decoded.get(wave, CancelToken()) for wave in waves]
 
     assert [path.exists() for path in kept] == [False, False, True]
-    assert struct.unpack("<4s", kept[-1].read_bytes()[:4]) == (b"RIFF",)
+    assert kept[-1].read_bytes()[:4] == b"RIFF"
+    assert decoded.get(waves[0], CancelToken()).exists()
+
+
+def test_what_a_killed_process_has_left_is_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    old, young = tmp_path / "dipper-decoded-1", tmp_path / "dipper-decoded-2"
+    for folder in (old, young):
+        folder.mkdir()
+    os.utime(old, (5, 5))
+
+    ffmpeg._sweep_abandoned()
+
+    assert (old.exists(), young.exists()) == (False, True)
 
 
 @pytest.mark.parametrize("cut", [1, 100, 300, 5000])

@@ -1,4 +1,4 @@
-"""Mismatched torchvision and torchaudio are repaired, those that fit are left alone. Each case in a process of its own."""
+"""Mismatched torchvision and torchaudio are repaired, those that fit are left alone; each case in its own process."""
 
 from __future__ import annotations
 

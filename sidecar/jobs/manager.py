@@ -1,15 +1,11 @@
-"""All jobs of this process: begun, queued, run one at a time, cancelled, resumed.
+"""All jobs that this computer knows: begun, resumed, cancelled, listed, removed.
 
-What lives here: the life of jobs between a request and the worker. What must not: how a worker scores, which
-requests there are, where an environment lies (an interpreter's path comes in).
-
-A job runs on a thread of the manager's own, which waits for the worker; requests hold a Future.
+What lives here: what a job needs before it may be queued, and finding jobs again. What must not: running them
+(queue.py, worker.py), how a worker scores, where an environment lies (an interpreter's path comes in).
 """
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -19,40 +15,26 @@ from typing import Any
 
 import msgspec
 
-from rpc.call import Progress
 from rpc.cancel import CancelToken
-from rpc.errors import (
-    Busy,
-    ConfigInvalid,
-    InternalError,
-    InvalidParams,
-    JobNotFound,
-    RequestCancelled,
-    RpcError,
-    WorkerCrashed,
-    from_os_error,
-)
+from rpc.errors import Busy, ConfigInvalid, InvalidParams, JobNotFound, RpcError, from_os_error
 from schemas.config import Config
 from schemas.jobs import Job, JobChanged, JobReport, JobState
 from schemas.models import ModelList
-from schemas.worker import JobOutcome, ModelsParams, RunJobParams
+from schemas.worker import ModelsParams
 from sidecar.jobs.active import ActiveJob
 from sidecar.jobs.describe import describe, existing_outputs, known_job, out_of_reach, requeued
 from sidecar.jobs.finished import nothing_left
 from sidecar.jobs.index import JobIndex, KnownJob
+from sidecar.jobs.queue import JobQueue
 from sidecar.jobs.recovery import settled_record
 from sidecar.jobs.removal import delete_job
-from sidecar.jobs.worker import IDLE_SECONDS, Worker, WorkerKeeper
+from sidecar.jobs.worker import IDLE_SECONDS, WorkerKeeper
 from survey.config import normalised, scoring_differences, scoring_part
 from survey.job_folder import JobFolder, JobRecord
-from survey.paths import path_from_wire, path_to_wire
+from survey.paths import path_from_wire
 from survey.preflight import check_ready
 
 Notify = Callable[[str, msgspec.Struct], None]
-
-_END_SECONDS = 0.8
-
-log = logging.getLogger(__name__)
 
 
 class JobManager:
@@ -70,24 +52,17 @@ class JobManager:
         self._index = JobIndex(state_folder)
         self._notify = notify
         self._workers = WorkerKeeper(worker_script, idle_seconds)
-        self._max_running = max_running
-        self._guard = threading.RLock()
-        self._active: dict[str, ActiveJob] = {}
-        self._queue: deque[ActiveJob] = deque()
-        self._threads: set[threading.Thread] = set()
-        self._closed = False
+        self._queue = JobQueue(self._workers, self._changed, max_running)
 
     @property
     def running(self) -> int:
         """How many jobs run."""
-        with self._guard:
-            return len(self._threads)
+        return self._queue.running
 
     @property
     def queued(self) -> int:
         """How many jobs wait for another to end."""
-        with self._guard:
-            return len(self._queue)
+        return self._queue.waiting
 
     def start(self, config: Config, python: Path, token: CancelToken, *, trust: bool = False) -> ActiveJob:
         """Check that a run can start, make its folder, and queue it.
@@ -108,7 +83,7 @@ class JobManager:
             lock.release()
             raise
         job.note(f"{config.name}: {len(recordings)} recordings, {job.job().model}")
-        self._enqueue(job)
+        self._queue.put(job)
         return job
 
     def resume(
@@ -143,7 +118,7 @@ class JobManager:
         if done:
             self._answer_at_once(job, recordings)
         else:
-            self._enqueue(job)
+            self._queue.put(job)
         return job
 
     def _write_queued(self, folder: JobFolder, record: JobRecord, config: Config, recordings: int) -> None:
@@ -158,22 +133,12 @@ class JobManager:
         ------
         JobNotFound
         """
-        with self._guard:
-            job = self._active.get(job_id)
-            waiting = job is not None and job in self._queue
-            if job is not None and waiting:
-                self._queue.remove(job)
-        if job is None:
-            return self.get(job_id)
-        job.token.cancel()
-        if waiting:
-            self._end(job, RequestCancelled("The job was cancelled."))
-        return job.job()
+        job = self._queue.cancel(job_id)
+        return self.get(job_id) if job is None else job.job()
 
     def get(self, job_id: str) -> Job:
         """A job, whichever sidecar ran it. Raises JobNotFound."""
-        with self._guard:
-            active = self._active.get(job_id)
+        active = self._queue.find(job_id)
         if active is not None:
             return active.job()
         known = self._index.get(job_id)
@@ -199,9 +164,8 @@ class JobManager:
         ------
         JobNotFound, Busy, PermissionRefused
         """
-        with self._guard:
-            if job_id in self._active:
-                raise Busy(f"The job {job_id} is under way.", hint="Cancel it first.")
+        if self._queue.find(job_id) is not None:
+            raise Busy(f"The job {job_id} is under way.", hint="Cancel it first.")
         known = self._index.get(job_id)
         if known is None:
             raise JobNotFound(f"There is no job {job_id!r}.")
@@ -230,81 +194,9 @@ class JobManager:
 
     def close(self) -> None:
         """End workers; jobs under way become interrupted, and can be resumed."""
-        with self._guard:
-            self._closed = True
-            jobs, threads = list(self._active.values()), list(self._threads)
-            waiting = list(self._queue)
-            self._queue.clear()
-        for job in jobs:
-            job.closing = job.closing or not job.token.cancelled
-            job.token.cancel()
-        for job in waiting:
-            self._end(job, RequestCancelled("The program ended."))
+        self._queue.close()
         self._workers.close()
-        for thread in threads:
-            thread.join(_END_SECONDS)
-
-    # The queue
-
-    def _enqueue(self, job: ActiveJob) -> None:
-        with self._guard:
-            if self._closed:
-                job.closing = True
-            self._active[job.job_id] = job
-            self._queue.append(job)
-        self._changed(job.job())
-        self._start_next()
-
-    def _start_next(self) -> None:
-        with self._guard:
-            if self._closed or not self._queue or len(self._threads) >= self._max_running:
-                return
-            job = self._queue.popleft()
-            thread = threading.Thread(target=self._run, args=(job,), name=f"job {job.job_id}", daemon=True)
-            self._threads.add(thread)
-        thread.start()
-
-    def _run(self, job: ActiveJob) -> None:
-        """The whole of a job's work, on a thread of its own."""
-        try:
-            self._work(job)
-        except RpcError as error:
-            self._end(job, error)
-        except Exception as error:
-            log.exception("job %s", job.job_id)
-            self._end(job, InternalError(f"The job failed because of a fault in this program: {error}"))
-        finally:
-            with self._guard:
-                self._active.pop(job.job_id, None)
-                self._threads.discard(threading.current_thread())
-            self._start_next()
-
-    def _work(self, job: ActiveJob) -> None:
-        job.token.raise_if_cancelled()
-        job.begin()
-        if not self._workers.is_warm(job.python):
-            job.tell(Progress(message="starting the ML environment"))
-        with self._workers.worker(job.python) as worker:
-            outcome = self._score(job, worker)
-        with self._guard:
-            self._active.pop(job.job_id, None)
-        job.complete(outcome)
-
-    def _score(self, job: ActiveJob, worker: Worker) -> JobOutcome:
-        params = RunJobParams(job_folder=path_to_wire(job.folder.path), trust=job.trust)
-        running = worker.call("worker/run", params, JobOutcome, token=job.token, on_progress=job.tell)
-        try:
-            return running.result()
-        except WorkerCrashed as crash:
-            explained = worker.explain(crash)
-            for line in worker.last_words():
-                job.note(f"worker: {line}")
-            raise explained from crash
-
-    def _end(self, job: ActiveJob, error: RpcError) -> None:
-        with self._guard:
-            self._active.pop(job.job_id, None)
-        job.stop(error)
+        self._queue.join()
 
     def _answer_at_once(self, job: ActiveJob, recordings: Sequence[Path]) -> None:
         outputs = existing_outputs(job.folder, job.config)
@@ -314,8 +206,6 @@ class JobManager:
 
         job.begin()
         job.skip(answer)
-
-    # Finding jobs
 
     def _folder_of(self, job_id: str | None, job_folder: str | None) -> JobFolder:
         if (job_id is None) == (job_folder is None):

@@ -410,7 +410,7 @@ def test_nothing_is_begun_where_a_run_cannot_start(jobs: Jobs, tmp_path: Path) -
 
 def test_a_fault_of_ours_ends_the_job_and_the_next_one_runs(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(jobs.manager, "_score", lambda *_: 1 / 0)
+        patch.setattr(jobs.manager._queue, "_score", lambda *_: 1 / 0)
         job = jobs.start()
         with pytest.raises(InternalError):
             job.future.result(PATIENCE_SECONDS)

@@ -22,6 +22,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Any, Literal, Protocol
@@ -355,12 +356,13 @@ class _Server:
             error = OutOfMemory("There was not enough memory for this request.")
         elif not isinstance(error, RpcError):
             log.error("%s %s failed", incoming.id, incoming.method, exc_info=error)
-            error = InternalError(f"Something went wrong inside the server: {type(error).__name__}.")
+            detail = "".join(traceback.format_exception(error)) if self._peer.trace != "off" else None
+            error = InternalError(f"Something went wrong inside the server: {type(error).__name__}.", detail=detail)
         return messages.encode_error(incoming.id, error.to_wire()), isinstance(error, RequestCancelled)
 
     def _answer(self, incoming: Incoming, reply: bytes, admits_cancel: bool) -> None:
         with self._exclusive:
-            self._peer.answer(incoming, reply, admits_cancel=admits_cancel)
+            self._peer.answer(incoming, reply, admits_cancel=admits_cancel, now=time.monotonic())
         if self._leaving:
             self._leave(None)
 

@@ -148,9 +148,17 @@ class InvalidParams(ProtocolError):
 
 
 class InternalError(RpcError):
-    """Our bug. The traceback is in the log."""
+    """Our bug. The traceback is in the log, and in `detail` for a client that traces."""
 
     code = -32603
+
+    def __init__(self, message: str, *, detail: str | None = None, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.detail = detail
+
+    def data(self) -> ErrorData | None:
+        data = super().data()
+        return data if data is None or self.detail is None else msgspec.structs.replace(data, detail=self.detail)
 
 
 class RequestCancelled(RpcError):

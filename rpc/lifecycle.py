@@ -75,6 +75,13 @@ class SetTraceParams(Params, frozen=True):
     value: TraceValue
 
 
+class LogTrace(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """$/logTrace: one step of the conversation. `verbose` holds params or result, secrets and sound left out."""
+
+    message: str
+    verbose: str | None = None
+
+
 class CancelParams(msgspec.Struct, frozen=True):
     """$/cancelRequest: the id of the request that nobody waits for any more."""
 

@@ -16,6 +16,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from rpc.redact import redact_line
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -43,7 +45,7 @@ class Formatter(logging.Formatter):
         if not hasattr(record, "request"):
             identifier, method = getattr(_context, "request", (None, ""))
             record.request = f"{identifier} {method}" if method else "-"
-        text = super().format(record)
+        text = redact_line(super().format(record))
         if len(text) > _MAX_LINE_CHARACTERS:
             text = f"{text[:_MAX_LINE_CHARACTERS]}... ({len(text)} characters)"
         return text

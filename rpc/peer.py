@@ -24,10 +24,11 @@ from rpc import lifecycle, messages
 from rpc.call import Progress, RequestId
 from rpc.cancel import CancelToken
 from rpc.errors import Busy, InvalidRequest, MethodNotFound, RequestCancelled, RpcError
-from rpc.lifecycle import InitializeParams, Limits, ServerInfo, State
+from rpc.lifecycle import InitializeParams, Limits, ServerInfo, State, TraceValue
 from rpc.messages import Batch, Malformed, Message, Request
 from rpc.methods import NoParams
 from rpc.progress import ProgressStream
+from rpc.redact import redact_json
 
 GRACE_SECONDS = 2.0
 _EMPTY = msgspec.Raw()
@@ -91,6 +92,7 @@ class Peer:
         self.hold_progress = False
         """Set by the channel while output is stuck: progress waits and is merged, instead of piling up."""
         self.dropped_notifications = 0
+        self.trace: TraceValue = "off"
         self._methods = methods
         self._server = server
         self._limits = limits
@@ -147,6 +149,9 @@ class Peer:
         replies = request.id is not msgspec.UNSET
         id = request.id if request.id is not msgspec.UNSET else None
         incoming = Incoming(id, request.method, request.params, size, now, replies, batch)
+        if self.trace != "off":
+            kind = f"request '{request.method} - ({id})'" if replies else f"notification '{request.method}'"
+            self._trace(f"Received {kind}.", request.params)
         if batch is not None and incoming.replies:
             batch.open += 1
         try:
@@ -185,6 +190,7 @@ class Peer:
         following = lifecycle.next_state(self.state, "initialize")
         params: InitializeParams = _decode(InitializeParams, request)
         self.state = following
+        self.trace = params.trace
         effects.initialized = params
         result = lifecycle.InitializeResult(
             protocol_version=lifecycle.PROTOCOL_VERSION,
@@ -212,7 +218,8 @@ class Peer:
         self._answer_own(incoming, None)
 
     def _set_trace(self, request: Request, incoming: Incoming, effects: Effects) -> None:
-        _decode(lifecycle.SetTraceParams, request)
+        params: lifecycle.SetTraceParams = _decode(lifecycle.SetTraceParams, request)
+        self.trace = params.value
         self._answer_own(incoming, None)
 
     def _answer_own(self, incoming: Incoming, result: Any) -> None:
@@ -228,7 +235,7 @@ class Peer:
         incoming.stage = Stage.RUNNING
         return True
 
-    def answer(self, incoming: Incoming, reply: bytes, *, admits_cancel: bool = False) -> None:
+    def answer(self, incoming: Incoming, reply: bytes, *, admits_cancel: bool = False, now: float = 0.0) -> None:
         """Its handler has ended with `reply`, an encoded response. Too late where it was answered already.
 
         `admits_cancel`: the reply is the handler's own -32800, which may say where a job stands.
@@ -237,6 +244,9 @@ class Peer:
             return
         if incoming.cancelled and not admits_cancel:
             reply = _cancelled_reply(incoming.id)
+        if self.trace != "off" and incoming.replies:
+            took = 1000 * (now - incoming.arrived)
+            self._trace(f"Sending response '{incoming.method} - ({incoming.id})'. It took {took:.0f} ms.", reply)
         self._conclude(incoming, reply)
 
     def report(self, incoming: Incoming, value: Progress, now: float) -> None:
@@ -346,6 +356,12 @@ class Peer:
 
     def _send(self, body: bytes, slots: int = 0) -> None:
         self.outgoing.append((body, slots))
+
+    def _trace(self, message: str, body: bytes | msgspec.Raw) -> None:
+        if self.state is State.INITIALIZED:
+            verbose = redact_json(body) if self.trace == "verbose" and len(memoryview(body)) else None
+            log_trace = lifecycle.LogTrace(message=message, verbose=verbose)
+            self._send(messages.encode_notification("$/logTrace", log_trace))
 
     def _send_progress(self, incoming: Incoming, values: Sequence[Progress]) -> None:
         if incoming.progress_token is None:

@@ -141,7 +141,7 @@ def test_a_server_that_dies_fails_every_call(process):
 
 
 def test_a_server_that_breaks_the_framing_is_ended():
-    process = child.spawn([sys.executable, "-c", "print('hello', flush=True); input()"])
+    process = child.spawn([sys.executable, "-c", "import time; print('hello', flush=True); time.sleep(600)"])
     connection = Connection(process)
 
     with pytest.raises(WorkerCrashed):

@@ -56,6 +56,7 @@ class Demo:
     def __init__(self, sidecar: SidecarClient, options: argparse.Namespace) -> None:
         self.sidecar = sidecar
         self.options = options
+        self.output: Path = options.output
 
     def run(self) -> bool:
         """All steps; False when the calls of the made chorus were not found where they were put."""
@@ -81,7 +82,7 @@ class Demo:
 
     def make_recordings(self, environment: Environment) -> Path:
         """The recording that OpenSoundscape ships, and a chorus whose calls we know."""
-        folder = DEMO_OUTPUT / "recordings"
+        folder = self.output / "recordings"
         folder.mkdir(parents=True, exist_ok=True)
         write_chorus(folder / CHORUS)
         for sample in Path(environment.folder).rglob("opensoundscape/sample_data/*.wav"):
@@ -103,10 +104,10 @@ class Demo:
             name="demo",
             model=chosen_model(self.options.model),
             input=InputConfig(folders=(str(recordings),)),
-            output=OutputConfig(folder=str(DEMO_OUTPUT)),
+            output=OutputConfig(folder=str(self.output)),
             inference=InferenceConfig(clip_overlap_seconds=0.0),
         )
-        path = str(DEMO_OUTPUT / "config.json")
+        path = str(self.output / "config.json")
         saved = self.sidecar.call("config/save", SaveParams(path=path, config=config), SavedConfig)
         checked = self.sidecar.call("config/validate", ValidateParams(path=saved.path), Validation)
         for problem in checked.errors:
@@ -145,7 +146,7 @@ class Demo:
 
     def draw(self, ranked: list[Ranked]) -> None:
         """audio/clip: one spectrogram per detection."""
-        folder = DEMO_OUTPUT / "spectrograms"
+        folder = self.output / "spectrograms"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         cards = []
@@ -153,7 +154,7 @@ class Demo:
             picture = folder / picture_name(number, one)
             picture.write_bytes(self.spectrogram(one.detection))
             cards.append(Card(picture, f"{number}. {one.class_name}  {one.detection.score:.3g}", where(one.detection)))
-        sheet = DEMO_OUTPUT / "detections.png"
+        sheet = self.output / "detections.png"
         write_sheet(cards, sheet)
         say(f"6. Spectrograms of the top {len(ranked)} in {shown(folder)}, all in {shown(sheet)}")
 
@@ -260,12 +261,14 @@ def main() -> None:
     parser.add_argument("--input", type=Path, metavar="FOLDER")
     parser.add_argument("--model", metavar="NAME|FILE")
     parser.add_argument("--trust", action="store_true")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", default=DEMO_OUTPUT)
+    parser.add_argument("--state", type=Path, metavar="FOLDER", default=DEV_STATE)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    DEMO_OUTPUT.mkdir(exist_ok=True)
+    options.output.mkdir(parents=True, exist_ok=True)
     command: list[str | Path] = [sys.executable, "-m", "sidecar"]
-    command += ["--state-folder", DEV_STATE / "state", "--cache-folder", DEV_STATE / "cache"]
-    log = DEMO_OUTPUT / "sidecar.log"
+    command += ["--state-folder", options.state / "state", "--cache-folder", options.state / "cache"]
+    log = options.output / "sidecar.log"
     try:
         with SidecarClient(command, stderr=log) as sidecar:
             succeeded = Demo(sidecar, options).run()

@@ -1,0 +1,122 @@
+"""The packed ML environment itself: set up elsewhere, run with everything hidden that it could lean on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from rpc.cancel import CancelToken
+from rpc.errors import RequestCancelled
+from schemas.config import Config, InputConfig, OutputConfig, RibbitModel
+from sidecar.environment.setup import set_up
+from sidecar.environment.verify import check_folder
+from tools.demo.chorus import write_chorus
+from tools.paths import ARCHIVE, BUILD, ML, ROOT, VENV, python_of
+from tools.prove_runtime import foreign_libraries
+
+pytestmark = [
+    pytest.mark.archive,
+    pytest.mark.slow,
+    pytest.mark.skipif(not ARCHIVE.exists(), reason="no packed environment: run `python3 dev.py build-runtime`"),
+]
+
+ALONE = ["unshare", "--mount", "--map-root-user"]
+HIDE = """
+set -e
+for folder in "$@"; do
+  [ "$folder" = -- ] && break
+  [ -d "$folder" ] && mount -t tmpfs none "$folder"
+done
+for library in /usr/lib/*/libpython3* /usr/lib64/libpython3* /usr/local/lib/libpython3*; do
+  [ -e "$library" ] && mount --bind /dev/null "$library"
+done
+while [ "$1" != -- ]; do shift; done
+shift
+exec "$@"
+"""
+
+
+def can_hide() -> bool:
+    mount = [*ALONE, "mount", "-t", "tmpfs", "none", "/mnt"]
+    return shutil.which("unshare") is not None and subprocess.run(mount, capture_output=True).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    place: Path = tmp_path_factory.mktemp("real") / "Käuzchen's eigene Umgebung"
+    set_up(place, ARCHIVE, token=CancelToken(), on_progress=lambda *_: None)
+    return place
+
+
+def hidden() -> list[str]:
+    """Where the environment was built and from what."""
+    ask = [python_of(ML) if python_of(ML).exists() else sys.executable, "-c", "import sys; print(sys.base_prefix)"]
+    base = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+    return [str(path) for path in (BUILD, ML, VENV, Path(base)) if str(path) != "/usr"]
+
+
+def alone(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    words = [*ALONE, "sh", "-c", HIDE, "hide", *hidden(), "--", *map(str, command)]
+    return subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+
+
+def test_it_is_set_up_and_nothing_is_left_beside_it(folder):
+    assert check_folder(folder).status == "ready"
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+@pytest.mark.skipif(not can_hide(), reason="no mount namespace can be had here (unshare --mount)")
+def test_its_interpreter_loads_nothing_from_outside(folder):
+    finished = alone(folder / "bin" / "python", "-I", ROOT / "ml_runtime" / "probe.py", "--import")
+
+    assert finished.returncode == 0, finished.stderr
+    answer = json.loads(finished.stdout)
+    assert answer["problem"] is None
+    assert answer["prefix"] == str(folder)
+    assert len(answer["libraries"]) > 100
+    libpython = [Path(path) for path in answer["libraries"] if "libpython" in path]
+    assert libpython
+    assert all(path.is_relative_to(folder) for path in libpython)
+    assert foreign_libraries(tuple(answer["libraries"]), folder) == []
+
+
+@pytest.mark.skipif(not can_hide(), reason="no mount namespace can be had here (unshare --mount)")
+def test_inference_runs_with_everything_else_hidden(folder, tmp_path):
+    # Arrange
+    (tmp_path / "sound").mkdir()
+    write_chorus(tmp_path / "sound" / "chorus.wav")
+    model = RibbitModel(class_name="toad", signal_band_hz=(2000, 2500), pulse_rate_hz=(13, 22), clip_seconds=5.0)
+    config = Config(
+        model=model,
+        input=InputConfig(folders=(str(tmp_path / "sound"),)),
+        output=OutputConfig(folder=str(tmp_path / "out")),
+    )
+    (tmp_path / "config.json").write_bytes(msgspec.json.encode(config))
+
+    # Act
+    inference = [ROOT / "ml_runtime" / "inference.py", "--config", tmp_path / "config.json"]
+    finished = alone(folder / "bin" / "python", "-I", *inference)
+
+    # Assert
+    assert finished.returncode == 0, finished.stderr
+    result = json.loads(finished.stdout.splitlines()[-1])["result"]
+    assert (result["state"], result["clips"]) == ("completed", 12)
+
+
+def test_cancelling_in_the_middle_leaves_nothing(tmp_path):
+    token = CancelToken()
+
+    def cancel_under_way(doing: str, done: int, total: int) -> None:
+        if doing == "extracting the archive" and done > total / 8:
+            token.cancel()
+
+    with pytest.raises(RequestCancelled):
+        set_up(tmp_path / "environment", ARCHIVE, token=token, on_progress=cancel_under_way)
+
+    assert list(tmp_path.iterdir()) == []

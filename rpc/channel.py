@@ -33,6 +33,7 @@ from rpc import containment, logs, messages
 from rpc.call import Call, Progress
 from rpc.cancel import CancelToken
 from rpc.crew import Crew
+from rpc.decoders import decoder_for
 from rpc.errors import InternalError, InvalidRequest, OutOfMemory, ParseError, RequestCancelled, RpcError
 from rpc.framing import Decoder, Event, Frame, Framing, Oversized
 from rpc.lifecycle import InitializeParams, Limits, ServerInfo, State
@@ -453,7 +454,7 @@ class _Routes:
         known = self._resolved.get(method)
         if known is None:
             description, load = self._registry[method]
-            known = self._resolved[method] = (load(), msgspec.json.Decoder(description.params))
+            known = self._resolved[method] = (load(), decoder_for(description.params))
         return known
 
 

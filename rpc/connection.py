@@ -23,6 +23,7 @@ from rpc import child, messages
 from rpc.call import Progress
 from rpc.cancel import CancelToken
 from rpc.child import Process
+from rpc.decoders import decoder_for
 from rpc.errors import ErrorObject, RequestCancelled, RpcError, WorkerCrashed, from_wire
 from rpc.framing import Decoder, Frame
 from rpc.messages import Reply, Request
@@ -115,7 +116,7 @@ class Connection:
         (begin, report, end), `on_rows` its partial results; both run on the reader thread, must not block, and
         have all been called before the Future is done.
         """
-        pending = _Pending(msgspec.json.Decoder(result_type), on_progress, on_rows)
+        pending = _Pending(decoder_for(result_type), on_progress, on_rows)
         tokens = {"work_done_token": on_progress, "partial_result_token": on_rows}
         with self._lock:
             identifier = next(self._ids)
@@ -195,7 +196,7 @@ class Connection:
             return
         try:
             if len(memoryview(reply.error)):
-                raise from_wire(msgspec.json.decode(reply.error, type=ErrorObject))
+                raise from_wire(decoder_for(ErrorObject).decode(reply.error))
             result = pending.decoder.decode(reply.result)
         except RpcError as error:
             _fail(pending.future, error)
@@ -209,7 +210,7 @@ class Connection:
     def _tell(self, message: Request) -> None:
         """Hand a progress value, or rows, to whoever asked for them."""
         try:
-            tagged = msgspec.json.decode(message.params, type=_Tagged)
+            tagged = decoder_for(_Tagged).decode(message.params)
         except msgspec.DecodeError:
             return
         is_rows = isinstance(tagged.token, str)
@@ -220,7 +221,7 @@ class Connection:
         if is_rows and pending.on_rows is not None:
             self._guarded(pending.on_rows, msgspec.json.decode(tagged.value, type=list[msgspec.Raw]))
         elif not is_rows and pending.on_progress is not None:
-            self._guarded(pending.on_progress, msgspec.json.decode(tagged.value, type=Progress))
+            self._guarded(pending.on_progress, decoder_for(Progress).decode(tagged.value))
 
     def _guarded(self, listener: Callable[..., None], *arguments: Any) -> None:
         try:

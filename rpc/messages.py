@@ -19,7 +19,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from rpc.call import Progress, RequestId
 from rpc.errors import ErrorObject, InvalidParams, InvalidRequest, ParseError, RpcError
-from rpc.wiretext import encode_json
+from rpc.wiretext import MAX_SAFE_INTEGER, encode_json
 
 _NOTHING = Raw()
 _CHUNK = 1 << 20
@@ -251,13 +251,22 @@ class _Tagged(msgspec.Struct):
 
 def encode_result(identifier: RequestId, result: Any) -> bytes:
     """A reply that carries `result`, null included. What is raw already stays as it is."""
-    reply = _Result(identifier, result)
-    return _encoder.encode(reply) if type(result) is Raw else encode_json(reply)
+    if type(result) is Raw:
+        return _encoder.encode(_Result(identifier, result if len(memoryview(result)) else None))
+    return _encode_reply(_Result(identifier, result))
 
 
 def encode_error(identifier: RequestId, error: ErrorObject) -> bytes:
     """A reply that carries `error`."""
-    return encode_json(_Failure(identifier, error))
+    return _encode_reply(_Failure(identifier, error))
+
+
+def _encode_reply(reply: _Result | _Failure) -> bytes:
+    """Integers beyond 2^53 become strings, but an id goes back as it came."""
+    if isinstance(reply.id, int) and abs(reply.id) > MAX_SAFE_INTEGER:
+        identifier, reply.id = _encoder.encode(reply.id), 0
+        return encode_json(reply).replace(b'"id":0', b'"id":' + identifier, 1)
+    return encode_json(reply)
 
 
 def encode_batch(replies: Sequence[bytes]) -> bytes:

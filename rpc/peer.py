@@ -23,6 +23,7 @@ import msgspec
 from rpc import lifecycle, messages
 from rpc.call import Progress, RequestId
 from rpc.cancel import CancelToken
+from rpc.decoders import decoder_for
 from rpc.errors import Busy, InvalidRequest, MethodNotFound, RequestCancelled, RpcError
 from rpc.lifecycle import InitializeParams, Limits, ServerInfo, State, TraceValue
 from rpc.messages import Batch, Malformed, Message, Request
@@ -377,7 +378,7 @@ class Peer:
 
 
 def _decode(shape: Any, request: Request) -> Any:
-    return messages.decode_params(msgspec.json.Decoder(shape), request.params)
+    return messages.decode_params(decoder_for(shape), request.params)
 
 
 def _cancelled_reply(identifier: RequestId) -> bytes:

@@ -63,6 +63,7 @@ MIXED_BATCH = (
     b' {"jsonrpc": "2.0", "method": "get_data", "id": "9"}]'
 )
 TRUNCATED_BATCH = b'[ {"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"}, {"jsonrpc": "2.0", "method" ]'
+SMALL_NUMBERS = {"safe": 2**53, "nan": None, "infinity": None, "name": "file:///tmp/%FF.wav"}
 PING = request("ping", "subtract", [3, 2])
 PONG = R("ping", 1)
 BOM = b"\xef\xbb\xbf"
@@ -169,8 +170,10 @@ CASES = (
     Case(
         "numbers",
         one(1, "bigNumber"),
-        (R(1, {"big": str(2**60), "safe": 2**53, "nan": None, "infinity": None, "name": "file:///tmp/%FF.wav"}),),
+        (R(1, {"big": str(2**60), **SMALL_NUMBERS}),),
     ),
+    Case("long id", one(2**70, "bigNumber"), (R(2**70, {"big": str(2**60), **SMALL_NUMBERS}),)),
+    Case("long id", one(2**70, "nope"), (E(2**70, -32601),), name="error"),
     Case("bug", one(1, "fail"), (E(1, -32603, "^(?!.*secret)"),)),
 )  # fmt: skip
 

@@ -122,7 +122,7 @@ def test_the_log_file_rotates(tmp_path):
         logs.configure("info", path)
         rotating = next(handler for handler in root.handlers if isinstance(handler, RotatingFileHandler))
         rotating.maxBytes = 2000
-        for number in range(100):
+        for number in range(400):
             logging.getLogger("test").info("line %d token=%s", number, "hush")
     finally:
         for handler in set(root.handlers) - set(handlers):
@@ -132,7 +132,7 @@ def test_the_log_file_rotates(tmp_path):
     written = sorted(tmp_path.rglob("sidecar.log*"))
     assert len(written) == 6
     assert all(file.stat().st_size <= 2000 for file in written)
-    assert "line 99" in path.read_text()
+    assert "line 399" in path.read_text()
     assert "hush" not in "".join(file.read_text() for file in written)
 
 

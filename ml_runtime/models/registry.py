@@ -12,7 +12,6 @@ import importlib.metadata
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,10 +22,12 @@ from rpc.cancel import CancelToken
 from rpc.errors import ConfigInvalid, ModelNotFound, from_os_error
 from schemas.config import CheckpointModel, ModelConfig, RibbitModel, ZooModel
 from schemas.models import ModelEntry, ModelList
+from survey.paths import path_from_wire
 
 Tell = Callable[[str], None]
 
 _POLL_SECONDS = 0.05
+_PLACE = "$.model.path"
 _SOURCES = (
     ModelEntry(
         source="ribbit",
@@ -100,7 +101,7 @@ def _load(config: ModelConfig, device: str, *, trust: bool) -> Model:
     chosen = choose_device(device)
     if isinstance(config, CheckpointModel):
         load_checkpoint = importlib.import_module("ml_runtime.models.checkpoint").load_checkpoint
-        checkpoint: Model = load_checkpoint(Path(config.path), chosen, trust=trust, version=version)
+        checkpoint: Model = load_checkpoint(path_from_wire(config.path, _PLACE), chosen, trust=trust, version=version)
         return checkpoint
     zoo = importlib.import_module("ml_runtime.models.zoo")
     _check_name(config, zoo.zoo_classes())
@@ -141,7 +142,7 @@ def _state_of_file(config: ModelConfig) -> tuple[int, int] | None:
     if not isinstance(config, CheckpointModel):
         return None
     try:
-        status = Path(config.path).stat()
+        status = path_from_wire(config.path, _PLACE).stat()
     except OSError as error:
         raise from_os_error(error, config.path, "read") from error
     return status.st_size, status.st_mtime_ns

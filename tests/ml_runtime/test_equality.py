@@ -58,7 +58,7 @@ def test_activations_are_those_of_predict(checkpoint, recordings, load_reference
     assert_equal(predictions(folder), reference_scores(load_reference(checkpoint), recordings, activation_layer=theirs))
 
 
-@pytest.mark.parametrize("options", [{"batch_size": 1}, {"batch_size": 32, "workers": 1}, {"workers": 3}])
+@pytest.mark.parametrize("options", [{"batch_size": 1, "workers": 3}, {"batch_size": 32, "workers": 1}])
 def test_batches_and_threads_do_not_change_the_scores(checkpoint, recordings, tmp_path, options):
     plain = make_job(tmp_path / "plain", recordings, CheckpointModel(path=str(checkpoint)))
     other = make_job(tmp_path / "other", recordings, CheckpointModel(path=str(checkpoint)), **options)

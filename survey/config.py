@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from rpc.decoders import decoder_for
 from rpc.errors import ConfigInvalid, FileMissing, RequestFailed, from_os_error
 from schemas.config import (
     CheckpointModel,
@@ -113,13 +114,18 @@ def _place_of(error: Exception, content: bytes) -> str:
 def parse_config(document: Any, base: Path, path: Path | None = None) -> Config:
     """`document`, as decoded from JSON, as a normalised Config. `path` is the file it came from, for errors."""
     raise_for(check_config(document), path)
-    return normalised(msgspec.convert(document, Config), base)
+    return normalised(_as_config(document), base)
 
 
 def check_config(document: Any) -> list[ConfigProblem]:
     """Every fault of `document` (today's form) that can be seen without looking at recordings or models."""
     faults = list(find_faults(document, Config))
-    return faults or list(contradictions(msgspec.convert(document, Config)))
+    return faults or list(contradictions(_as_config(document)))
+
+
+def _as_config(document: Any) -> Config:
+    decoder_for(Config)
+    return msgspec.convert(document, Config)
 
 
 def raise_for(problems: list[ConfigProblem], path: Path | None = None) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from rpc.decoders import decoder_for
 from rpc.errors import ConfigInvalid, InternalError, JobNotFound, RequestFailed, from_os_error
 from schemas.config import CheckpointModel, Config, ModelConfig, ZooModel
 from schemas.jobs import JobState
@@ -154,9 +155,10 @@ class JobFolder:
     def read_config(self) -> Config:
         """The job's config. Raises ConfigInvalid with the path of the fault, or what reading the file raises."""
         try:
-            return msgspec.json.decode(_read(self.config_path), type=Config)
+            config: Config = decoder_for(Config).decode(_read(self.config_path))
         except msgspec.DecodeError as error:
             raise ConfigInvalid(f"{self.config_path}: {error}", path=self.config_path) from error
+        return config
 
     def write_config(self, config: Config) -> None:
         """Replace config.json."""
@@ -165,10 +167,11 @@ class JobFolder:
     def read_record(self) -> JobRecord:
         """Where the job stands. Raises JobNotFound when job.json is missing or damaged."""
         try:
-            return msgspec.json.decode(_read(self.record_path), type=JobRecord)
+            record: JobRecord = decoder_for(JobRecord).decode(_read(self.record_path))
         except (msgspec.DecodeError, RequestFailed) as error:
             message = f"The state of the job in {self.path} cannot be read: job.json is missing or damaged."
             raise JobNotFound(message, path=self.record_path) from error
+        return record
 
     def write_record(self, record: JobRecord) -> None:
         """Replace job.json."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from rpc.decoders import decoder_for
 from rpc.errors import from_os_error
 
 
@@ -104,7 +105,7 @@ def last_events(events: Iterable[AnyEvent]) -> dict[str, AnyEvent]:
 
 def _decode(line: bytes) -> AnyEvent | None:
     try:
-        event: AnyEvent = msgspec.json.decode(line, type=AnyEvent)
+        event: AnyEvent = decoder_for(AnyEvent).decode(line)
     except msgspec.DecodeError:
         return None
     return event

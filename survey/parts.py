@@ -28,6 +28,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from rpc.decoders import decoder_for
 from survey import atomic
 from survey.database import database, literal, quote, translated_errors
 from survey.ledger import Stamp
@@ -232,7 +233,7 @@ def _read_header(connection: duckdb.DuckDBPyConnection, path: Path) -> PartHeade
     query = f"SELECT value FROM parquet_kv_metadata({literal(str(path))}) WHERE key = '{METADATA_KEY}'"
     try:
         row = connection.execute(query).fetchone()
-        return None if row is None else msgspec.json.decode(row[0], type=PartHeader)
+        return None if row is None else decoder_for(PartHeader).decode(row[0])
     except (duckdb.Error, msgspec.DecodeError):
         return None
 

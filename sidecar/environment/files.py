@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from rpc.cancel import CancelToken
+from rpc.decoders import decoder_for
 from rpc.errors import from_os_error
 from survey.atomic import write_bytes
 
@@ -40,9 +41,10 @@ def write_records(folder: Path, records: Iterable[FileRecord]) -> None:
 def read_records(folder: Path) -> list[FileRecord] | None:
     """The list; None where there is none that can be read."""
     try:
-        return msgspec.json.decode((folder / FILES_NAME).read_bytes(), type=list[FileRecord])
+        decoded: list[FileRecord] = decoder_for(list[FileRecord]).decode((folder / FILES_NAME).read_bytes())
     except (OSError, msgspec.DecodeError):
         return None
+    return decoded
 
 
 def records_now(folder: Path, records: Iterable[FileRecord], since: float, token: CancelToken) -> list[FileRecord]:

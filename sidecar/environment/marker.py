@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from rpc.decoders import decoder_for
 from survey.atomic import write_bytes
 
 MARKER_NAME = "dipper-environment.json"
@@ -53,9 +54,10 @@ def write_marker(folder: Path, marker: Marker) -> None:
 def read_marker(folder: Path) -> Marker | None:
     """The marker in `folder`; None where there is none, or none that can be understood."""
     try:
-        return msgspec.json.decode((folder / MARKER_NAME).read_bytes(), type=Marker)
+        decoded: Marker = decoder_for(Marker).decode((folder / MARKER_NAME).read_bytes())
     except (OSError, msgspec.DecodeError):
         return None
+    return decoded
 
 
 def has_marker(folder: Path) -> bool:

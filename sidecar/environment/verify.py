@@ -14,6 +14,7 @@ import msgspec
 
 from rpc import child
 from rpc.cancel import CancelToken
+from rpc.decoders import decoder_for
 from rpc.errors import RequestFailed, TimedOut
 from schemas.env import Environment, Status
 from sidecar.environment.files import first_difference, read_records
@@ -109,10 +110,11 @@ def probe(python: Path, *, imports: bool, token: CancelToken | None = None) -> P
     except RequestFailed as error:
         raise CannotRun(_why_not_started(error)) from error
     try:
-        return msgspec.json.decode(finished.stdout, type=Probed)
+        decoded: Probed = decoder_for(Probed).decode(finished.stdout)
     except msgspec.DecodeError as error:
         said = finished.stderr.decode(errors="replace").strip().splitlines()
         raise CannotRun(f"does not run as a Python interpreter ({said[-1] if said else 'it says nothing'})") from error
+    return decoded
 
 
 def ready(folder: Path, marker: Marker, libpython: str | None = None) -> Environment:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from rpc.decoders import decoder_for
 from rpc.errors import from_os_error
 from survey import atomic
 
@@ -62,6 +63,7 @@ class JobIndex:
 
 def _read(file: Path) -> KnownJob | None:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=KnownJob)
+        known: KnownJob = decoder_for(KnownJob).decode(file.read_bytes())
     except (OSError, msgspec.DecodeError):
         return None
+    return known

@@ -27,6 +27,7 @@ from typing import Literal
 import duckdb
 import msgspec
 
+from rpc.decoders import decoder_for
 from rpc.errors import FormatUnknown
 from schemas.scores import ClassSummary, RowProblem, TableFormat
 from survey.database import literal
@@ -62,7 +63,8 @@ def read_content(cursor: duckdb.DuckDBPyConnection, schema: str) -> TableContent
     """What `write_content` kept."""
     row = cursor.execute(f"SELECT document FROM {schema}.meta").fetchone()
     assert row is not None
-    return msgspec.json.decode(row[0], type=TableContent)
+    content: TableContent = decoder_for(TableContent).decode(row[0])
+    return content
 
 
 def refuse_duplicates(source: Source, classes: tuple[str, ...]) -> None:

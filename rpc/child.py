@@ -20,21 +20,25 @@ import contextlib
 import os
 import queue
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from rpc.cancel import CancelToken
 from rpc.errors import RequestCancelled, TimedOut, from_os_error
 
-Process = subprocess.Popen[bytes]
+if TYPE_CHECKING:  # a server starts without them
+    import subprocess
+    from pathlib import Path
+
+    Process = subprocess.Popen[bytes]
+
 Stream = int | None
-PIPE = subprocess.PIPE
-DEVNULL = subprocess.DEVNULL
+PIPE = -1
+DEVNULL = -3
+"""As in subprocess."""
 
 _PR_SET_PDEATHSIG = 1
 _OURS = ("_PYI_", "_MEIPASS", "PYTHON", "PYINSTALLER_")
@@ -91,6 +95,8 @@ def spawn(
     RequestFailed
         The leaf that fits, when the program cannot be started.
     """
+    import subprocess
+
     command = [str(word) for word in argv]
 
     def start() -> Process:
@@ -113,8 +119,7 @@ def spawn(
         raise from_os_error(error, command[0], "start") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """What a program that ran to its end left behind."""
 
     returncode: int
@@ -138,13 +143,15 @@ def run(
     RequestCancelled, TimedOut, RequestFailed
         The token went up; it took too long; it could not be started.
     """
+    import subprocess
+
     process = spawn(argv, stderr=PIPE, cwd=cwd, env=env)
     if token is not None:
         token.on_cancel(lambda: kill(process))
     try:
         stdout, stderr = process.communicate(stdin, timeout)
     except subprocess.TimeoutExpired:
-        raise TimedOut(f"{Path(str(argv[0])).name} did not end within {timeout:g} seconds.") from None
+        raise TimedOut(f"{argv[0]} did not end within {timeout:g} seconds.") from None
     finally:
         kill(process)
     if token is not None and token.cancelled:
@@ -154,6 +161,8 @@ def run(
 
 def kill(process: Process) -> None:
     """End a child and its process group, now. Harmless when it has ended already. Never blocks for long."""
+    import subprocess
+
     if process.poll() is not None:
         return
     with contextlib.suppress(OSError):
@@ -172,6 +181,8 @@ def end(process: Process, grace: float = 2.0) -> int:
 
     Returns its exit code (negative: the signal that ended it).
     """
+    import subprocess
+
     if process.stdin is not None:
         with contextlib.suppress(OSError):
             process.stdin.close()
@@ -179,6 +190,14 @@ def end(process: Process, grace: float = 2.0) -> int:
         process.wait(grace)
     kill(process)
     return process.returncode if process.returncode is not None else -9
+
+
+def reap(process: Process, timeout: float) -> None:
+    """Wait until a child has ended, at most `timeout` seconds."""
+    import subprocess
+
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout)
 
 
 def describe_exit(process: Process) -> str:

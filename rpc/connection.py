@@ -10,25 +10,25 @@ import contextlib
 import itertools
 import logging
 import os
-import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from rpc import child, messages
 from rpc.call import Progress
 from rpc.cancel import CancelToken
-from rpc.child import Process
 from rpc.decoders import decoder_for
 from rpc.errors import ErrorObject, RequestCancelled, RpcError, WorkerCrashed, from_wire
 from rpc.framing import Decoder, Frame
 from rpc.messages import Reply, Request
 from rpc.methods import NoParams
 from rpc.outbox import Outbox
+
+if TYPE_CHECKING:
+    from rpc.child import Process
 
 T = TypeVar("T")
 
@@ -45,14 +45,13 @@ class _Tagged(msgspec.Struct, frozen=True):
     value: msgspec.Raw
 
 
-@dataclass(slots=True, eq=False)
-class _Pending:
+class _Pending(msgspec.Struct, eq=False):
     """A call that has not been answered."""
 
     decoder: msgspec.json.Decoder[Any]
     on_progress: Callable[[Progress], None] | None
     on_rows: Callable[[list[msgspec.Raw]], None] | None
-    future: Future[Any] = field(default_factory=Future)
+    future: Future[Any] = msgspec.field(default_factory=Future)
     cancelled: bool = False
 
 
@@ -230,8 +229,7 @@ class Connection:
             log.exception("a listener to the %s failed", self._name)
 
     def _end(self) -> None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_REAP_SECONDS)
+        child.reap(self._process, _REAP_SECONDS)
         with self._lock:
             self._closed = True
             orphans, self._pending = self._pending, {}

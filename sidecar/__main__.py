@@ -24,6 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.child is not None:
         return _run_child(arguments.child, arguments.log_level)
+    _import_msgspec()
     from rpc import channel, logs
     from sidecar import app
     from sidecar.settings import Settings
@@ -33,6 +34,17 @@ def main(argv: list[str] | None = None) -> int:
     services = app.build(settings)
     options = channel.Options(channel.ServerInfo(name="sidecar", version=VERSION), framing=arguments.framing)
     return channel.serve(app.registry(services), options, services)
+
+
+def _import_msgspec() -> None:
+    """Import msgspec without typing_extensions, of which it needs nothing here: 15 ms of every start."""
+    missing = "typing_extensions" not in sys.modules
+    if missing:
+        sys.modules["typing_extensions"] = None  # type: ignore[assignment]
+    import msgspec  # noqa: F401
+
+    if missing:
+        del sys.modules["typing_extensions"]
 
 
 def _run_child(task: str, log_level: str) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +24,7 @@ def written_aside(path: Path) -> Iterator[Path]:
     rpc.errors.RequestFailed
         The leaf that fits the OSError: DiskFull, PermissionRefused, FileMissing.
     """
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}{ASIDE_SUFFIX}")
+    aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}{ASIDE_SUFFIX}")
     try:
         yield aside
         _flush(aside)

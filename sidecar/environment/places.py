@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from rpc.errors import from_os_error
 from sidecar.environment.marker import has_marker, read_marker
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(msgspec.Struct, frozen=True):
     """Beside `folder`: `aside` holds what is being extracted, `old` what is being replaced, `lock` who works."""
 
     folder: Path

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 
     from rpc.cancel import CancelToken
     from rpc.errors import RpcError
-    from schemas.jobs import JobReport, JobState
-    from schemas.worker import JobOutcome
-    from survey.job_folder import JobFolder, JobRecord
+    from schemas.jobs import JobState
+    from survey.job_folder import JobFolder
 
     Print = Callable[[str, msgspec.Struct], None]
 
@@ -79,6 +78,8 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
     from ml_runtime.models.registry import ModelProvider
     from rpc.call import Progress
     from rpc.errors import InternalError, RequestCancelled, RpcError
+    from survey.job_folder import model_name
+    from survey.job_report import describe_job, report_job, with_outcome
 
     record = replace(folder.read_record(), state="running", started_at=_now(), ended_at=None, message=None, code=None)
     folder.write_record(record)
@@ -97,9 +98,10 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
         if failure is not error:
             logging.getLogger(__name__).exception("job %s", record.job_id)
         raise failure from error
-    ended = _ended(record, outcome)
+    ended = replace(with_outcome(record, outcome), state=outcome.state, ended_at=_now())
     folder.write_record(ended)
-    tell("result", _report(folder, ended, outcome))
+    job = describe_job(str(folder.path), model_name(folder.read_config().model), ended)
+    tell("result", report_job(job, ended, outcome))
     return 0 if outcome.state == "completed" else _EXIT_FAILED
 
 
@@ -127,51 +129,6 @@ def _open_folder(arguments: argparse.Namespace) -> JobFolder:
             message = f"The config differs from that of the job in {folder.path}: {', '.join(changed)}."
             raise ConfigInvalid(message, path=arguments.config, hint="Start a new job with it.")
     return folder
-
-
-def _ended(record: JobRecord, outcome: JobOutcome) -> JobRecord:
-    from msgspec.structs import replace
-
-    return replace(
-        record,
-        state=outcome.state,
-        ended_at=_now(),
-        files_total=outcome.files_total,
-        files_done=outcome.files_done,
-        files_failed=outcome.files_failed,
-        files_skipped=outcome.files_skipped,
-        clips=outcome.clips,
-        audio_seconds=outcome.audio_seconds,
-        elapsed_seconds=outcome.elapsed_seconds,
-        message=None,
-        code=None,
-    )
-
-
-def _report(folder: JobFolder, record: JobRecord, outcome: JobOutcome) -> JobReport:
-    from schemas.jobs import JobReport
-    from survey.job_folder import model_name
-
-    return JobReport(
-        job_id=record.job_id,
-        job_folder=str(folder.path),
-        name=record.name,
-        state=outcome.state,
-        model=model_name(folder.read_config().model),
-        created_at=record.created_at,
-        started_at=record.started_at,
-        ended_at=record.ended_at,
-        files_total=outcome.files_total,
-        files_done=outcome.files_done,
-        files_failed=outcome.files_failed,
-        files_skipped=outcome.files_skipped,
-        clips=outcome.clips,
-        audio_seconds=outcome.audio_seconds,
-        elapsed_seconds=outcome.elapsed_seconds,
-        realtime_factor=outcome.audio_seconds / outcome.elapsed_seconds if outcome.elapsed_seconds else None,
-        outputs=outcome.outputs,
-        failures=outcome.failures,
-    )
 
 
 def _exit_code(error: RpcError) -> int:

@@ -21,9 +21,10 @@ from rpc.errors import RequestCancelled, RpcError
 from schemas.config import Config
 from schemas.jobs import Job, JobReport, JobState
 from schemas.worker import JobOutcome
-from sidecar.jobs.describe import describe, known_job, report, with_outcome
+from sidecar.jobs.describe import describe, known_job
 from sidecar.jobs.state import follow
 from survey.job_folder import JobFolder
+from survey.job_report import report_job, with_outcome
 from survey.lock import FolderLock
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class ActiveJob:
     def report(self, outcome: JobOutcome | None = None) -> JobReport:
         """The job and what it did so far."""
         with self._guard:
-            return report(self.job(), self._record, outcome)
+            return report_job(self.job(), self._record, outcome)
 
     def whereabouts(self) -> Progress:
         """The first that a client hears: which job this is, and where."""

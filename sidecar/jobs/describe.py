@@ -1,4 +1,4 @@
-"""What a job looks like to a client: the Job and the JobReport made of its folder's record.
+"""What a job looks like to a client, whether its folder can be read or not.
 
 What lives here: that translation. What must not: changing anything.
 """
@@ -9,14 +9,12 @@ import msgspec
 
 from rpc.call import Progress
 from schemas.config import Config
-from schemas.jobs import Job, JobReport, OutputFile
-from schemas.worker import JobOutcome
+from schemas.jobs import Job, OutputFile
 from sidecar.jobs.index import KnownJob
 from sidecar.jobs.state import follow
 from survey.job_folder import JobFolder, JobRecord, model_name
+from survey.job_report import describe_job
 from survey.paths import path_to_wire
-
-_MAX_FAILURES = 100
 
 
 def known_job(folder: JobFolder, record: JobRecord, config: Config) -> KnownJob:
@@ -32,22 +30,8 @@ def known_job(folder: JobFolder, record: JobRecord, config: Config) -> KnownJob:
 
 def describe(known: KnownJob, record: JobRecord, progress: Progress | None = None) -> Job:
     """A job as its record tells."""
-    return Job(
-        job_id=known.job_id,
-        job_folder=known.job_folder,
-        name=record.name,
-        state=record.state,
-        model=known.model,
-        created_at=record.created_at,
-        started_at=record.started_at,
-        ended_at=record.ended_at,
-        files_total=record.files_total,
-        files_done=record.files_done,
-        files_failed=record.files_failed,
-        clips=record.clips,
-        progress=progress,
-        message=record.message,
-    )
+    job = describe_job(known.job_folder, known.model, record)
+    return msgspec.structs.replace(job, progress=progress)
 
 
 def out_of_reach(known: KnownJob, reason: str) -> Job:
@@ -60,34 +44,6 @@ def out_of_reach(known: KnownJob, reason: str) -> Job:
         model=known.model,
         created_at=known.created_at,
         message=reason,
-    )
-
-
-def report(job: Job, record: JobRecord, outcome: JobOutcome | None = None) -> JobReport:
-    """The answer to a run: the job, and what `outcome` adds, once there is one."""
-    elapsed, sound = record.elapsed_seconds, record.audio_seconds
-    return JobReport(
-        **{name: getattr(job, name) for name in job.__struct_fields__},
-        files_skipped=record.files_skipped,
-        audio_seconds=sound,
-        elapsed_seconds=elapsed,
-        realtime_factor=sound / elapsed if elapsed > 0 else None,
-        outputs=() if outcome is None else outcome.outputs,
-        failures=() if outcome is None else outcome.failures[:_MAX_FAILURES],
-    )
-
-
-def with_outcome(record: JobRecord, outcome: JobOutcome) -> JobRecord:
-    """The record with the numbers of a run that has ended."""
-    return msgspec.structs.replace(
-        record,
-        files_total=outcome.files_total,
-        files_done=outcome.files_done,
-        files_failed=outcome.files_failed,
-        files_skipped=outcome.files_skipped,
-        clips=outcome.clips,
-        audio_seconds=outcome.audio_seconds,
-        elapsed_seconds=outcome.elapsed_seconds,
     )
 
 

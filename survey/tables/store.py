@@ -24,7 +24,7 @@ from pathlib import Path
 import duckdb
 
 from rpc.cancel import CancelToken
-from rpc.errors import FormatUnknown, OutOfMemory, RequestCancelled, RequestFailed, from_os_error
+from rpc.errors import FormatUnknown, InternalError, OutOfMemory, RequestCancelled, RequestFailed, from_os_error
 from survey.database import literal, translated_errors
 from survey.tables.canonical import CANONICAL_VERSION, TableContent, read_content, write_content
 from survey.tables.detect import Wanted, files_of, read_table
@@ -194,6 +194,7 @@ class TableStore:
         finally:
             for leftover in (aside, Path(f"{aside}.wal")):
                 leftover.unlink(missing_ok=True)
+        _sweep(self._folder)
         return self._attach(key, file, temporary=not settled)
 
     def _instance_folder(self) -> Path:
@@ -262,6 +263,10 @@ def _explained(path: Path) -> Iterator[None]:
             except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.SerializationException) as error:
                 reason = str(error).partition("\n")[0]
                 raise FormatUnknown(f"{path.name} cannot be read as a table: {reason}", path=path) from error
+            except duckdb.ProgrammingError as error:  # a question of ours that makes no sense
+                raise InternalError(
+                    f"A question about scores failed because of a fault in this program: {error}"
+                ) from error
     except UnicodeEncodeError as error:
         raise RequestFailed(
             f"The name of {path.name!a} is not valid text, so tables cannot be read from it. Rename it.", path=None

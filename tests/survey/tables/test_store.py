@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rpc.cancel import CancelToken
+from rpc.errors import InternalError
 from survey.tables.store import TableStore
 
 TABLE = "file,start_time,end_time,owl\n/a.wav,0,5,1\n"
@@ -96,6 +97,11 @@ def test_clearing_spares_what_is_open(store: TableStore, source: Path, tmp_path:
 
     assert store.clear() > 0
     assert kept(tmp_path) == set()
+
+
+def test_a_question_that_makes_no_sense_is_our_fault_not_the_files(store: TableStore) -> None:
+    with pytest.raises(InternalError), store.cursor() as cursor:
+        cursor.execute("SELECT nonsense FROM nowhere")
 
 
 def test_a_refused_table_leaves_nothing_behind(store: TableStore, tmp_path: Path) -> None:

@@ -5,14 +5,20 @@ What lives here: names, renaming, removing. What must not: extracting.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import shutil
+import threading
 from pathlib import Path
 
 import msgspec
 
-from rpc.errors import from_os_error
+from rpc.errors import RequestFailed, from_os_error
 from sidecar.environment.marker import has_marker, read_marker
+
+_TRASH = ".trash"
+_WAIT_SECONDS = 0.5
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -37,13 +43,15 @@ class Places(msgspec.Struct, frozen=True):
 
     def recover(self) -> None:
         """Put right what a killed setup left. Only under the lock."""
-        remove_tree(self.aside)
+        for trash in self._trash():
+            _remove_in_background(trash)
+        self.discard(self.aside)
         marker = read_marker(self.folder)
         if marker is not None and marker.state == "ready":
-            remove_tree(self.old)
+            self.discard(self.old)
         else:
             if has_marker(self.folder):
-                remove_tree(self.folder)
+                self.discard(self.folder)
             if self.old.exists() and not self.folder.exists():
                 self._rename(self.old, self.folder)
 
@@ -60,7 +68,24 @@ class Places(msgspec.Struct, frozen=True):
         self._rename(self.folder, self.aside)
         if self.old.exists():
             self._rename(self.old, self.folder)
-        remove_tree(self.aside)
+        self.discard(self.aside)
+
+    def discard(self, folder: Path) -> None:
+        """Delete a folder that is ours, if it is there. Its name is free at once.
+
+        A disk that is still busy writing what was extracted deletes slowly. After half a second the rest is deleted
+        in the background; what a crash leaves of it, `recover` finds.
+        """
+        if not folder.exists() and not folder.is_symlink():
+            return
+        trash = self.folder.with_name(f".{self.folder.name}.{secrets.token_hex(4)}{_TRASH}")
+        with contextlib.suppress(RequestFailed):  # Windows: something in it is in use; delete what can be
+            self._rename(folder, trash)
+        _remove_in_background(trash if trash.exists() else folder).join(_WAIT_SECONDS)
+
+    def _trash(self) -> list[Path]:
+        start = f".{self.folder.name}."
+        return [p for p in self.folder.parent.iterdir() if p.name.startswith(start) and p.name.endswith(_TRASH)]
 
     def _rename(self, source: Path, target: Path) -> None:
         try:
@@ -69,12 +94,7 @@ class Places(msgspec.Struct, frozen=True):
             raise from_os_error(error, source, "rename") from error
 
 
-def remove_tree(folder: Path) -> None:
-    """Delete a folder that is ours, if it is there."""
-    if folder.is_symlink() or folder.is_file():
-        folder.unlink()
-    elif folder.exists():
-        try:
-            shutil.rmtree(folder)
-        except OSError as error:
-            raise from_os_error(error, folder, "remove") from error
+def _remove_in_background(folder: Path) -> threading.Thread:
+    thread = threading.Thread(target=shutil.rmtree, args=(folder, True), name="remove environment", daemon=True)
+    thread.start()
+    return thread

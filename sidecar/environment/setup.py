@@ -29,7 +29,7 @@ from sidecar.environment.archive import Extracted, extract_archive
 from sidecar.environment.locate import conda_unpack_in, interpreter_in
 from sidecar.environment.lock import hold
 from sidecar.environment.marker import Marker, has_marker, read_marker, watch, write_marker
-from sidecar.environment.places import Places, remove_tree
+from sidecar.environment.places import Places
 from sidecar.environment.progress import OnProgress
 from sidecar.environment.stream import sha256_of
 from sidecar.environment.verify import CannotRun, Probed, check_folder, missing_packages, probe, ready
@@ -104,14 +104,14 @@ def _replace(order: _Order) -> Environment:
         _refuse_foreign(order)
         order.places.put_in_place()
     except BaseException:
-        remove_tree(aside)
+        order.places.discard(aside)
         raise
     try:
         environment = _finish(order, extracted)
     except BaseException:
         order.places.take_back()
         raise
-    remove_tree(order.places.old)
+    order.places.discard(order.places.old)
     return environment
 
 

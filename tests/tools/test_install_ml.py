@@ -152,7 +152,7 @@ def test_the_lock_is_what_is_installed(bounds, lock):
     """Holds wherever the lock applies as it is."""
     if install_ml._interpreter_tag(python_of(ML)) != HERE:
         pytest.skip(f"the lock is for {HERE}")
-    command = [python_of(ML), ROOT / "tools" / "lock.py", ROOT / "requirements" / bounds]
+    command: list[str | Path] = [python_of(ML), ROOT / "tools" / "lock.py", ROOT / "requirements" / bounds]
 
     written = subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
@@ -163,7 +163,7 @@ def test_the_sidecars_lock_is_what_is_installed():
     first = (ROOT / "requirements" / "sidecar.txt").read_text().splitlines()[0]
     if first != f"# Locked on {install_ml._interpreter_tag(Path(sys.executable))}":
         pytest.skip("the lock is for another platform or Python")
-    command = [sys.executable, ROOT / "tools" / "lock.py", ROOT / "pyproject.toml", "dev"]
+    command: list[str | Path] = [sys.executable, ROOT / "tools" / "lock.py", ROOT / "pyproject.toml", "dev"]
 
     written = subprocess.run(command, capture_output=True, text=True, check=True).stdout
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from rpc.cancel import CancelToken
+from rpc.errors import RequestCancelled
 from sidecar.environment.places import Places
 from sidecar.environment.verify import check_folder
 from tests.sidecar.environment import tiny
@@ -122,6 +126,47 @@ def test_killed_between_the_two_renames(machine):
 
     assert environment.status == "ready"
     assert sorted(path.name for path in machine.folder.parent.iterdir()) == ["environment"]
+
+
+def test_what_was_still_being_deleted_is_deleted_by_the_next_call(machine):
+    trash = machine.folder.parent / ".environment.1a2b3c4d.trash"
+    (trash / "lib").mkdir(parents=True)
+    (trash / "lib" / "large").write_bytes(b"x")
+
+    machine.set_up(machine.archive())
+
+    wait_until(lambda: sorted(path.name for path in machine.folder.parent.iterdir()) == ["environment"])
+
+
+def test_a_slow_disk_does_not_delay_the_answer_to_a_cancel(machine, monkeypatch):
+    # Arrange: deleting takes as long as we like.
+    delete, may_delete = shutil.rmtree, threading.Event()
+
+    def delete_slowly(folder: Path, ignore_errors: bool) -> None:
+        may_delete.wait(PATIENCE_SECONDS)
+        delete(folder, ignore_errors)
+
+    monkeypatch.setattr(shutil, "rmtree", delete_slowly)
+    token = CancelToken()
+    monkeypatch.setattr(machine, "_tell", lambda *_: token.cancel())
+
+    # Act
+    started = time.monotonic()
+    with pytest.raises(RequestCancelled):
+        machine.set_up(machine.archive(), token=token)
+    answered_after = time.monotonic() - started
+
+    # Assert
+    assert answered_after < PATIENCE_SECONDS / 2
+    may_delete.set()
+    wait_until(lambda: machine.left_behind() == [])
+
+
+def wait_until(condition) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_of_two_at_once_one_works_and_the_other_finds_it_done(machine):

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -119,4 +120,7 @@ def test_cancelling_in_the_middle_leaves_nothing(tmp_path):
     with pytest.raises(RequestCancelled):
         set_up(tmp_path / "environment", ARCHIVE, token=token, on_progress=cancel_under_way)
 
-    assert list(tmp_path.iterdir()) == []
+    deadline = time.monotonic() + 60
+    while list(tmp_path.iterdir()):  # a busy disk deletes for a while after the answer
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

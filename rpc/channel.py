@@ -23,7 +23,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Any, Literal, Protocol
 
@@ -56,6 +56,8 @@ _SWITCH_SECONDS = 0.001  # a busy pure-Python handler delays others by 4 ms at p
 _EXIT_GONE = 3
 _EXIT_FRAMING = 4
 _EXIT_CRASH = 70
+_ENOUGH_TASKS = 32
+_SMALL_BYTES = 4096
 _GRACE_STEP_SECONDS = 0.05
 _HOLD_BYTES = 1 << 20
 _EMPTY = msgspec.Raw()
@@ -128,8 +130,7 @@ class _Server:
         self._stdout = stdout
         self._limits = options.limits
         self._peer = Peer(frozenset(registry), options.server, options.limits)
-        self._exclusive = _Exclusive(self._peer, self._post)
-        self._lock = self._exclusive.lock
+        self._lock = threading.Lock()
         self._decoder = Decoder(options.framing, options.limits.max_message_bytes)
         self._framing: Framing = "header" if options.framing == "header" else "line"
         self._outbox = Outbox(
@@ -138,11 +139,13 @@ class _Server:
             on_broken=lambda: self._leave(_End(_EXIT_GONE)),
             limit=options.limits.max_unsent_bytes,
         )
-        self._crew = Crew(options.limits.pool_threads, self._read, self._outbox.push, lambda: self._leave(None))
+        self._crew = Crew(options.limits.pool_threads, self._read, self._say, lambda: self._leave(None))
         self._ends: queue.SimpleQueue[_End | None] = queue.SimpleQueue()  # its put may be called by a signal handler
         self._watch: ProcessWatch | None = None
         self._leaving = False
         self._read_bytes = _READ_BYTES
+        self._events: Iterator[Event] = iter(())
+        self._input_over = False
         self._sleeps_until = 0.0
 
     # The main thread
@@ -170,11 +173,11 @@ class _Server:
                 next_watch = now + _WATCH_SECONDS
                 if self._client_gone():
                     return _End(_EXIT_GONE)
-            with self._exclusive:
+            with self._lock:
                 self._peer.hold_progress = self._outbox.unsent > _HOLD_BYTES
                 self._peer.tick(now)
                 idle = self._peer.idle
-            self._outbox.push()
+            self._say()
             if draining and idle and not self._outbox.unsent:
                 return draining
 
@@ -192,14 +195,15 @@ class _Server:
     def _finish(self, end: _End) -> int:
         """Cancel what runs, give it its grace, let the replies leave."""
         self._leaving = True
-        with self._exclusive:
+        with self._lock:
             tokens = self._peer.close(time.monotonic())
         self._put_up(tokens)
         while not self._idle():
             self._next_event(time.monotonic() + _GRACE_STEP_SECONDS)
-            with self._exclusive:
+            with self._lock:
                 self._peer.tick(time.monotonic())
-            self._outbox.push()
+            self._say()
+        self._say()
         self._outbox.flush(GRACE_SECONDS)
         return end.code
 
@@ -228,21 +232,39 @@ class _Server:
     # Reading, on whichever thread of the crew does
 
     def _read(self) -> bool:
-        """Read a chunk and deal with what it completes; False when nothing more is to be read."""
+        """Deal with what has been read and read on, until there is work; False when nothing more is to be read.
+
+        Returns early when there is enough to run: what is not taken in yet is no request under way.
+        """
         logs.set_request()
         try:
-            if self._outbox.crowded:
-                self._outbox.wait_for_room()
-            chunk = self._read_chunk()
-            for event in self._decoder.feed(chunk) if chunk else self._decoder.end():
-                self._receive(event)
-            if not chunk:
-                self._leave(self._end_of_input())
+            while not self._deal():
+                if self._input_over:
+                    self._leave(_End(_EXIT_FRAMING) if self._decoder.lost else self._end_of_input())
+                    return False
+                self._say()
+                self._read_on()
         except Exception:
             log.exception("reading failed")
             self._leave(_End(_EXIT_CRASH))
             return False
-        return bool(chunk) and not self._decoder.lost
+        return True
+
+    def _deal(self) -> bool:
+        """Deal with what has been read; whether there is work for the crew."""
+        for event in self._events:
+            self._receive(event)
+            if self._crew.has_work(_ENOUGH_TASKS):
+                return True
+        return self._crew.has_work(1)
+
+    def _read_on(self) -> None:
+        """Read a chunk; its events are drawn by `_deal`."""
+        if self._outbox.crowded:
+            self._outbox.wait_for_room()
+        chunk = self._read_chunk()
+        self._events = self._decoder.feed(chunk) if chunk else self._decoder.end()
+        self._input_over = not chunk
 
     def _read_chunk(self) -> bytes:
         while True:
@@ -266,27 +288,32 @@ class _Server:
     def _receive(self, event: Event) -> None:
         if isinstance(event, Frame):
             message = messages.parse(event.body, self._limits.max_batch)
-            with self._exclusive:
-                self._framing = event.framing
+            with self._lock:
+                if event.framing != self._framing:
+                    self._reframe(event.framing)
                 effects = self._peer.receive(message, len(event.body), time.monotonic())
             self._carry_out(effects)
         elif isinstance(event, Oversized):
             self._refuse(event, InvalidRequest(f"A message holds at most {self._limits.max_message_bytes} bytes."))
         else:
             self._refuse(event, ParseError(event.reason))
-            self._leave(_End(_EXIT_FRAMING))
+            self._input_over = True
 
     def _refuse(self, event: Event, error: RpcError) -> None:
-        with self._exclusive:
-            self._framing = event.framing
+        with self._lock:
+            self._reframe(event.framing)
             self._peer.refuse(error)
+
+    def _reframe(self, framing: Framing) -> None:
+        """Reply in kind from now on. With the lock held."""
+        self._post()
+        self._framing = framing
 
     def _carry_out(self, effects: Effects) -> None:
         if effects.initialized is not None:
             self._shake_hands(effects.initialized)
         for incoming in effects.run:
-            task = functools.partial(self._run, incoming)
-            self._crew.submit(task, quick=self._routes.is_quick(incoming.method))
+            self._crew.submit(functools.partial(self._run, incoming), self._routes.is_quick(incoming.method))
         if effects.cancel:
             self._put_up(effects.cancel)
         if effects.exit_code is not None:
@@ -347,7 +374,7 @@ class _Server:
         except BaseException as error:  # noqa: BLE001 - as above
             reply, admits_cancel = self._error_reply(incoming, error)
         self._answer(incoming, reply, admits_cancel)
-        self._outbox.push()  # this thread is not of the crew, which pushes before it waits
+        self._say()  # this thread is not of the crew, which does so before it waits
 
     def _error_reply(self, incoming: Incoming, error: BaseException) -> tuple[bytes, bool]:
         """The reply for what a handler raised, and whether it is its own -32800."""
@@ -362,17 +389,19 @@ class _Server:
         return messages.encode_error(incoming.id, error.to_wire()), isinstance(error, RequestCancelled)
 
     def _answer(self, incoming: Incoming, reply: bytes, admits_cancel: bool) -> None:
-        with self._exclusive:
+        with self._lock:
             self._peer.answer(incoming, reply, admits_cancel=admits_cancel, now=time.monotonic())
+        if len(reply) > _SMALL_BYTES:
+            self._say()
         if self._leaving:
             self._leave(None)
 
     def progress(self, incoming: Incoming, value: Progress) -> None:
         """A handler tells how far it is."""
-        with self._exclusive:
+        with self._lock:
             self._peer.report(incoming, value, time.monotonic())
             wake = incoming.due is not None and incoming.due < self._sleeps_until
-        self._outbox.push()
+        self._say()
         if wake:
             self._leave(None)
 
@@ -383,14 +412,24 @@ class _Server:
         if incoming.rows_token is None:
             return
         notification = messages.encode_progress(incoming.rows_token, rows)
-        with self._exclusive:
+        with self._lock:
             self._peer.rows(incoming, notification)
-        self._outbox.push()
+        self._say()
 
     # Any thread
 
+    def _say(self) -> None:
+        """Let what the peer wants said leave, in the order in which it said so.
+
+        Every thread that made it say something calls this before it waits; the crew once for many replies.
+        """
+        if self._peer.outgoing:
+            with self._lock:
+                self._post()
+        self._outbox.push()
+
     def _post(self) -> None:
-        """Queue what the peer wants said, in the order in which it said so. With the lock held."""
+        """Queue what the peer wants said. With the lock held."""
         self._outbox.put(self._peer.outgoing, self._framing)
         self._peer.outgoing.clear()
         self._peer.hold_progress = self._outbox.unsent > _HOLD_BYTES
@@ -403,28 +442,9 @@ class _Server:
 
     def _notify(self, method: str, params: msgspec.Struct) -> None:
         notification = messages.encode_notification(method, params)
-        with self._exclusive:
+        with self._lock:
             self._peer.notify(notification)
-        self._outbox.push()
-
-
-class _Exclusive:
-    """The peer, alone: its lock, and at the end `post` for what it wants said."""
-
-    def __init__(self, peer: Peer, post: Callable[[], None]) -> None:
-        self.lock = threading.Lock()
-        self._peer = peer
-        self._post = post
-
-    def __enter__(self) -> None:
-        self.lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            if self._peer.outgoing:
-                self._post()
-        finally:
-            self.lock.release()
+        self._say()
 
 
 class _Sink(msgspec.Struct, frozen=True):

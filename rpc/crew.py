@@ -33,7 +33,8 @@ _Turn = tuple[Task, bool, float]
 class Crew:
     """Threads that take turns at reading.
 
-    `read` reads a chunk and calls `submit` for what came with it; it returns False at the end of the input.
+    `read` reads a chunk, or takes on what is left of it, and calls `submit` for what came with it; it returns False
+    at the end of the input.
     `flush` lets output leave; it is called before a thread waits. `wake` makes the clock call `look`. None of them,
     nor a task, may raise.
     """
@@ -64,9 +65,15 @@ class Crew:
             self._threads += 1
         threading.Thread(target=self._work, name="crew-1", daemon=True).start()
 
-    def submit(self, task: Task, *, quick: bool) -> None:
+    def submit(self, task: Task, quick: bool) -> None:
         """Run `task` soon. Only from within `read`."""
         (self._quick if quick else self._tasks).append(task)
+
+    def has_work(self, least: int) -> bool:
+        """Whether at least so many tasks wait and might be run. For `read`, which better returns then."""
+        if self._running >= self._size:
+            return bool(self._quick)
+        return len(self._tasks) + len(self._quick) >= least
 
     def look(self, now: float) -> float | None:
         """Send help where nothing has moved for too long. The seconds after which to look again, or None."""

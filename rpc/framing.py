@@ -22,6 +22,7 @@ import msgspec
 Framing = Literal["line", "header"]
 
 MAX_HEADER_BYTES = 8 * 1024
+_AT_ONCE = 32
 _WHITE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _HEADER_START = b"content-"
@@ -76,16 +77,16 @@ class Decoder:
         self._at_start = True
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
-        """The events that `chunk` completes. Draw them all: what is not drawn waits for the next feed."""
+        """The events that `chunk` completes, cut when they are drawn. Draw them all before the next feed."""
         self._buffer += chunk
-        if self.framing == "header":
-            yield from self._plain_frames()
         while not self.lost:
+            frames = self._plain_frames() if self.framing == "header" else []
+            yield from frames
             before = len(self._buffer)
             event = self._next()
             if event is not None:
                 yield event
-            elif len(self._buffer) == before:
+            elif not frames and len(self._buffer) == before:
                 return
         self._buffer.clear()
 
@@ -164,16 +165,16 @@ class Decoder:
         """What nearly every client sends, as far as it is complete: a length and a body, and nothing else."""
         if self._body_length is not None or self._skip or self._scanned:
             return []
-        frames = []
+        frames: list[Frame] = []
         start = 0
         with memoryview(self._buffer) as view:
-            while plain := _PLAIN_BLOCK.match(view, start):
+            while len(frames) < _AT_ONCE and (plain := _PLAIN_BLOCK.match(view, start)):
                 body, length = plain.end(), int(plain[1])
                 if length > self._limit or body + length > len(view):
                     break
                 start = body + length
                 frames.append(Frame(bytes(view[body:start]), "header"))
-            del plain  # a match holds the buffer, which could not shrink then
+            plain = None  # a match holds the buffer, which could not shrink then
         self._cut(start)
         return frames
 

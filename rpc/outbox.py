@@ -72,10 +72,12 @@ class Outbox:
             for body, slots in messages:
                 before, after = frame_edges(body, framing)
                 if len(body) < _COPY_BYTES:
-                    self._queue.append((before + body + after, slots))
+                    piece = before + body + after
+                    self._queue.append((piece, slots))
+                    self._unsent += len(piece)
                 else:
                     self._queue.extend(((before, 0), (body, 0), (after, slots)))
-                self._unsent += len(before) + len(body) + len(after)
+                    self._unsent += len(before) + len(body) + len(after)
 
     def push(self) -> None:
         """Let everything leave: here where that takes no waiting, else on the writer thread. Never blocks."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
 from tests.rpc.wire import ROOT, command
+from tools.node import ensure_packages
 
 FOLDER = ROOT / "tests" / "node"
 SCRIPT = FOLDER / "client.cjs"
@@ -20,12 +20,7 @@ SCENARIOS = re.findall(r"^  async '?([^'(]+)'?\(", SCRIPT.read_text("utf-8"), re
 @pytest.fixture(scope="module")
 def node() -> str:
     """Node, with the packages of tests/node installed."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("Node and npm are needed for the tests with vscode-jsonrpc")
-    if not (FOLDER / "node_modules" / "vscode-jsonrpc-10").is_dir():
-        subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=FOLDER, check=True)
-    return node
+    return str(ensure_packages(FOLDER).program)
 
 
 def test_every_scenario_is_found(node):

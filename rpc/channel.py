@@ -426,7 +426,8 @@ class _Server:
         if self._peer.outgoing:
             with self._lock:
                 self._post()
-        self._outbox.push()
+        if self._outbox.unsent:
+            self._outbox.push()
 
     def _post(self) -> None:
         """Queue what the peer wants said. With the lock held."""

@@ -79,7 +79,7 @@ class Decoder:
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events that `chunk` completes, cut when they are drawn. Draw them all before the next feed."""
         self._buffer += chunk
-        while not self.lost:
+        while self._buffer and not self.lost:
             frames = self._plain_frames() if self.framing == "header" else []
             yield from frames
             before = len(self._buffer)
@@ -88,7 +88,8 @@ class Decoder:
                 yield event
             elif not frames and len(self._buffer) == before:
                 return
-        self._buffer.clear()
+        if self.lost:
+            self._buffer.clear()
 
     def end(self) -> Iterator[Event]:
         """The events that the end of the stream completes: a last line may lack its newline, a header may not."""

@@ -23,6 +23,8 @@ Framing = Literal["line", "header"]
 
 MAX_HEADER_BYTES = 8 * 1024
 _AT_ONCE = 32
+_KEEP_BYTES = 4096
+"""A part of a body this long is kept as it came; shorter ones are gathered, for each has an overhead of its own."""
 _WHITE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _HEADER_START = b"content-"
@@ -71,13 +73,18 @@ class Decoder:
         self._limit = limit
         self._buffer = bytearray()
         self._scanned = 0
-        self._body_length: int | None = None
+        self._parts: list[bytes | bytearray] = []  # of a body that has begun; what follows is in the buffer
+        self._missing = 0
         self._skip = 0
         self._skip_line = False
         self._at_start = True
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events that `chunk` completes, cut when they are drawn. Draw them all before the next feed."""
+        if self._missing:
+            chunk = self._collect(chunk)
+            if not self._missing and self._parts:
+                yield self._finished_body()
         self._buffer += chunk
         while self._buffer and not self.lost:
             frames = self._plain_frames() if self.framing == "header" else []
@@ -97,7 +104,7 @@ class Decoder:
         rest = bytes(self._buffer).strip(_WHITE)
         if self.lost or self._skip_line or self._skip:
             return
-        if self._body_length is not None or (rest and (self.framing == "header" or self._looks_like_header())):
+        if self._missing or (rest and (self.framing == "header" or self._looks_like_header())):
             yield self._lose("The input ended inside a message.")
         elif rest:
             yield self._line(rest)
@@ -108,8 +115,6 @@ class Decoder:
         if self._skip or self._skip_line:
             self._drain()
             return None
-        if self._body_length is not None:
-            return self._body()
         if self._scanned == 0 and not self._skip_white():
             return None
         if self.framing == "header" or self._looks_like_header():
@@ -164,7 +169,7 @@ class Decoder:
 
     def _plain_frames(self) -> list[Frame]:
         """What nearly every client sends, as far as it is complete: a length and a body, and nothing else."""
-        if self._body_length is not None or self._skip or self._scanned:
+        if self._skip or self._scanned:
             return []
         frames: list[Frame] = []
         start = 0
@@ -215,15 +220,27 @@ class Decoder:
         if length > self._limit:
             self._skip = length
             return Oversized("header")
-        self._body_length = length
+        self._missing = length
+        rest = self._collect(bytes(self._buffer))
+        self._buffer[:] = rest
         return None
 
-    def _body(self) -> Frame | None:
-        length = self._body_length
-        if length is None or len(self._buffer) < length:
-            return None
-        self._body_length = None
-        return Frame(self._take(0, length, length), "header")
+    def _collect(self, chunk: bytes) -> bytes:
+        """Keep what belongs to the body that has begun, without copying what is large; the rest comes back."""
+        part, rest = chunk[: self._missing], chunk[self._missing :]
+        self._missing -= len(part)
+        if len(part) >= _KEEP_BYTES:
+            self._parts.append(part)
+        elif self._parts and isinstance(self._parts[-1], bytearray):
+            self._parts[-1] += part
+        else:
+            self._parts.append(bytearray(part))
+        return rest
+
+    def _finished_body(self) -> Frame:
+        body = b"".join(self._parts)
+        self._parts.clear()
+        return Frame(body, "header")
 
     def _drain(self) -> None:
         """Drop what is left of a message that was too long."""

@@ -31,6 +31,9 @@ C_LIBRARY = re.compile(
 # Wheels take these from the system. The interpreter loads its own copies first, under the same names.
 _SHARED_BY_WHEELS = ("libstdc++.so.6", "libgcc_s.so.1", "libz.so.1")
 _NEUTRAL_PREFIX = "/opt/python"
+_PACKAGES_OF_OTHERS = {"site-packages", "dist-packages"}
+# Of an operating system's Python: what it runs at each start, and what forbids pip.
+_MARKS_OF_A_DISTRIBUTION = {"sitecustomize.py", "usercustomize.py", "_distutils_system_mod.py", "EXTERNALLY-MANAGED"}
 
 
 class CannotCopy(Exception):
@@ -71,7 +74,7 @@ def refuse_what_cannot_be_copied(installation: Installation) -> None:
     Raises
     ------
     CannotCopy
-        Not Linux, or the operating system's own Python.
+        Not Linux, or a Python whose parts are not where they are looked for.
     """
     what_else = (
         "Install micromamba (or mamba, or conda), or a Python of its own (`uv python install 3.11`, `pyenv install "
@@ -79,11 +82,9 @@ def refuse_what_cannot_be_copied(installation: Installation) -> None:
     )
     if sys.platform != "linux":
         raise CannotCopy(f"On this platform the ML environment is built by conda. {what_else}")
-    if str(installation.prefix) == "/usr":
-        raise CannotCopy(
-            f"The operating system's own Python ({installation.binary}) is spread over the system and cannot be "
-            f"copied. {what_else}"
-        )
+    library = installation.prefix / installation.library
+    if not ((library / "os.py").is_file() and (library / "lib-dynload").is_dir()):
+        raise CannotCopy(f"{installation.binary} cannot be copied: its library is not in {library}. {what_else}")
 
 
 def copy_installation(installation: Installation, prefix: Path, left_out: LeftOut) -> None:
@@ -96,10 +97,11 @@ def copy_installation(installation: Installation, prefix: Path, left_out: LeftOu
     source = installation.prefix / installation.library
     for path in _files_below(source):
         relative = installation.library / path.relative_to(source).as_posix()
-        if "site-packages" not in relative.parts:
+        if not _PACKAGES_OF_OTHERS.intersection(relative.parts) and path.name not in _MARKS_OF_A_DISTRIBUTION:
             _take(path, prefix, relative, left_out, copy=True)
     (prefix / installation.library / "site-packages").mkdir()
     _forget_original_prefix(installation, prefix)
+    _forget_distribution(prefix / installation.library)
 
 
 def relocate(installation: Installation, prefix: Path, patchelf: str) -> list[str]:
@@ -154,7 +156,7 @@ def compiled_by(python: Path) -> list[Path]:
     answer = json.loads(subprocess.run(probe, check=True, capture_output=True, text=True).stdout)
     if answer["problem"] is not None:
         raise CannotCopy(f"{python}: {answer['problem']}")
-    return [Path(path) for path in answer["compiled"]]
+    return [Path(path).resolve() for path in answer["compiled"]]
 
 
 def _add_compiled(installation: Installation, prefix: Path, compiled: list[Path]) -> None:
@@ -231,6 +233,19 @@ def _forget_original_prefix(installation: Installation, prefix: Path) -> None:
     for path in (prefix / installation.library).glob("_sysconfigdata*.py"):
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(str(installation.prefix), _NEUTRAL_PREFIX), encoding="utf-8")
+
+
+def _forget_distribution(library: Path) -> None:
+    """Debian and Ubuntu look for packages in dist-packages and install them below local/; undo it in a copy.
+
+    NOTE: their `site` is compiled into the interpreter, so that editing site.py would change nothing.
+    """
+    if "dist-packages" in (library / "site.py").read_text(encoding="utf-8"):
+        (library / "dist-packages").symlink_to("site-packages")
+    sysconfig = library / "sysconfig.py"
+    text = sysconfig.read_text(encoding="utf-8")
+    upstream = text.replace("prefix_scheme = 'posix_local'", "prefix_scheme = 'posix_prefix'")
+    sysconfig.write_text(upstream, encoding="utf-8")
 
 
 def _take_in_libraries(binaries: Iterable[Path], target: Path, original: Path) -> list[Path]:

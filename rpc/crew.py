@@ -5,9 +5,10 @@ handlers.
 
 Handing each request from a reader thread to a pool thread costs more than most requests do. So one thread reads a
 chunk and runs the tasks that came with it, then reads on. While it runs them nobody reads; a clock (`look`, called
-by the main thread every 4 ms while there is work) notices when a task takes more than 4 ms and sends another
-thread to read, and others to run what waits. A quick task never costs a switch, a slow one delays others by some
-8 ms. Where many quick tasks keep one thread busy, another one reads a chunk every 50 ms, for cancels may be in it.
+by the main thread every 8 ms while there is work) notices when a task takes more than 8 ms and sends another
+thread to read, and others to run what waits. So a quick task never costs a switch, and a slow one that nobody
+expected delays others by 8 to 16 ms. Where tasks of late took more than 1 ms, help is called at once. Where many quick
+ones keep one thread busy, another one reads a chunk every 50 ms, for cancels may be in it.
 
 At most `size` tasks run at a time, and somebody reads even then. Quick tasks (methods that promise to be)
 do not count and wait for nobody.
@@ -20,7 +21,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-PATIENCE_SECONDS = 0.004
+PATIENCE_SECONDS = 0.008
+_QUICK_SECONDS = 0.001
+_PACE_WEIGHT = 0.2
+_PACE_LIMIT_SECONDS = 0.02
 _UNREAD_SECONDS = 0.05
 _WATCHFUL_SECONDS = 0.05
 _FLUSH_EVERY = 32
@@ -55,15 +59,14 @@ class Crew:
         self._ended = False
         self._moved = self._left = 0.0  # when a task was taken; when the reader's place was left
         self._busy = 0.0
+        self._pace = 0.0  # how long tasks take of late
         self._watched = False
 
     def start(self) -> None:
         """Send the first thread to read."""
         with self._lock:
             self._reading = False
-            self._called = 1
-            self._threads += 1
-        threading.Thread(target=self._work, name="crew-1", daemon=True).start()
+            self._call(1)
 
     def submit(self, task: Task, quick: bool) -> None:
         """Run `task` soon. Only from within `read`."""
@@ -85,23 +88,19 @@ class Crew:
             stuck = now - self._moved > PATIENCE_SECONDS
             helpers = unread + waiting if stuck else int(unread and now - self._left > _UNREAD_SECONDS)
             self._watched = now - self._busy < _WATCHFUL_SECONDS
-            fresh = self._call(helpers)
-        for number in fresh:
-            threading.Thread(target=self._work, name=f"crew-{number}", daemon=True).start()
+            self._call(helpers)
         if stuck:
             self._flush()
         return PATIENCE_SECONDS if self._watched else None
 
-    def _call(self, helpers: int) -> list[int]:
-        """Wake parked threads; the numbers of those to be started besides."""
+    def _call(self, helpers: int) -> None:
+        """Wake parked threads, or start new ones. Called with the lock held."""
         self._called = max(self._called, helpers)
         ready = min(helpers, self._parked)
         self._parking.notify(ready)
-        limit = self._size + 2
-        fresh = min(helpers - ready, limit - self._threads)
-        numbers = [self._threads + 1 + index for index in range(fresh)]
-        self._threads += fresh
-        return numbers
+        for _ in range(min(helpers - ready, self._size + 2 - self._threads)):
+            self._threads += 1
+            threading.Thread(target=self._work, name=f"crew-{self._threads}", daemon=True).start()
 
     # A thread
 
@@ -141,7 +140,12 @@ class Crew:
         """Run what was read, leaving the reading to whoever is called; read on where nothing may be run."""
         with self._lock:
             self._ended = not more
-            others_move = self._running and not self._quick and time.monotonic() - self._moved < PATIENCE_SECONDS
+            others_move = (
+                self._running
+                and not self._quick
+                and self._pace < _QUICK_SECONDS
+                and time.monotonic() - self._moved < PATIENCE_SECONDS
+            )
             task = None if others_move else self._take()
             if task is None and more and not others_move:
                 return None
@@ -156,7 +160,9 @@ class Crew:
         """Go on, unless the task was quick and somebody else took one since: one thread is faster than two then."""
         with self._lock:
             self._running -= counted
-            yields = self._moved != taken and self._running and time.monotonic() - taken < PATIENCE_SECONDS
+            lasted = time.monotonic() - taken
+            self._pace += _PACE_WEIGHT * (min(lasted, _PACE_LIMIT_SECONDS) - self._pace)
+            yields = self._moved != taken and self._running and lasted < _QUICK_SECONDS
             task = None if yields else self._take()
             if task is None and not yields and not self._reading and not self._ended:
                 self._reading = True
@@ -176,7 +182,10 @@ class Crew:
         if self._tasks and self._running < self._size:
             self._moved = self._busy = time.monotonic()
             self._running += 1
-            return self._tasks.popleft(), True, self._moved
+            task = self._tasks.popleft()
+            if self._tasks and self._pace > _QUICK_SECONDS and self._running < self._size:
+                self._call(1)
+            return task, True, self._moved
         return None
 
     def _park(self) -> None:

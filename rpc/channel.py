@@ -23,6 +23,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Any, Literal, Protocol
@@ -146,6 +147,7 @@ class _Server:
         self._read_bytes = _READ_BYTES
         self._events: Iterator[Event] = iter(())
         self._input_over = False
+        self._freed: deque[int] = deque()
         self._sleeps_until = 0.0
 
     # The main thread
@@ -291,6 +293,8 @@ class _Server:
             with self._lock:
                 if event.framing != self._framing:
                     self._reframe(event.framing)
+                while self._freed:
+                    self._peer.written(self._freed.popleft())
                 effects = self._peer.receive(message, len(event.body), time.monotonic())
             self._carry_out(effects)
         elif isinstance(event, Oversized):
@@ -313,7 +317,7 @@ class _Server:
         if effects.initialized is not None:
             self._shake_hands(effects.initialized)
         for incoming in effects.run:
-            self._crew.submit(functools.partial(self._run, incoming), self._routes.is_quick(incoming.method))
+            self._crew.submit(functools.partial(self._run, incoming), incoming.method in self._routes.quick)
         if effects.cancel:
             self._put_up(effects.cancel)
         if effects.exit_code is not None:
@@ -436,8 +440,7 @@ class _Server:
         self._peer.hold_progress = self._outbox.unsent > _HOLD_BYTES
 
     def _written(self, slots: int) -> None:
-        with self._lock:
-            self._peer.written(slots)
+        self._freed.append(slots)  # told to the peer when that matters: before it takes in a request
         if self._leaving:
             self._leave(None)
 
@@ -465,11 +468,9 @@ class _Routes:
     """Methods with their handlers and decoders, each made at its first call."""
 
     def __init__(self, registry: Registry) -> None:
+        self.quick = frozenset(name for name, (method, _) in registry.items() if method.quick)
         self._registry = registry
         self._resolved: dict[str, tuple[Handler, msgspec.json.Decoder[Any]]] = {}
-
-    def is_quick(self, method: str) -> bool:
-        return self._registry[method][0].quick
 
     def resolve(self, method: str) -> tuple[Handler, msgspec.json.Decoder[Any]]:
         known = self._resolved.get(method)

@@ -44,6 +44,7 @@ class Outbox:
         self._unsent = 0
         self._broken = False
         self._writing = False
+        self._waiters = 0
         self._lock = threading.Lock()
         self._todo = threading.Condition(self._lock)  # the writer thread waits here
         self._left = threading.Condition(self._lock)  # whoever waits for room waits here
@@ -90,7 +91,8 @@ class Outbox:
                 self._todo.notify()
                 return
             self._writing = True
-        self._write_at_once()
+            stream, slots = self._take()
+        self._write_at_once(stream, slots)
 
     def wait_for_room(self, give_up: Callable[[], bool] = lambda: False) -> None:
         """Block while more than the limit is unsent."""
@@ -98,26 +100,26 @@ class Outbox:
             return
         self.push()
         with self._lock:
+            self._waiters += 1
             while self._unsent > self._limit and not self._broken and not give_up():
                 self._left.wait(0.1)
+            self._waiters -= 1
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything has left, at most `timeout` seconds. True when it has."""
         deadline = time.monotonic() + timeout
         self.push()
         with self._lock:
-            while self._unsent and not self._broken:
-                remaining = deadline - time.monotonic()
-                if remaining <= 0:
-                    return False
+            self._waiters += 1
+            while self._unsent and not self._broken and (remaining := deadline - time.monotonic()) > 0:
                 self._left.wait(remaining)
-        return not self._broken
+            self._waiters -= 1
+            return not self._unsent and not self._broken
 
     # On any thread
 
-    def _write_at_once(self) -> None:
+    def _write_at_once(self, stream: bytes, slots: int) -> None:
         """Write while the system takes it without waiting; what is left is the writer thread's."""
-        stream, slots = self._take()
         view = memoryview(stream)
         try:
             while view and self._writable is not None and self._writable():
@@ -138,23 +140,25 @@ class Outbox:
             self._writing = False
             if self._queue:
                 self._todo.notify()
-            self._left.notify_all()
+            if self._waiters:
+                self._left.notify_all()
         if slots and not rest:
             self._on_written(slots)
 
     def _take(self) -> tuple[bytes, int]:
-        """Everything small that waits, joined, or one large piece. Only by whoever is writing."""
+        """Everything small that waits, joined, or one large piece. By whoever is writing, with the lock held."""
+        if len(self._queue) == 1:
+            return self._queue.popleft()
         chosen: list[bytes] = []
         slots = size = 0
-        with self._lock:
-            while self._queue and size < _JOIN_BYTES:
-                piece, count = self._queue[0]
-                if chosen and len(piece) > _JOIN_BYTES:
-                    break
-                self._queue.popleft()
-                chosen.append(piece)
-                slots += count
-                size += len(piece)
+        while self._queue and size < _JOIN_BYTES:
+            piece, count = self._queue[0]
+            if chosen and len(piece) > _JOIN_BYTES:
+                break
+            self._queue.popleft()
+            chosen.append(piece)
+            slots += count
+            size += len(piece)
         return (chosen[0] if len(chosen) == 1 else b"".join(chosen)), slots
 
     # The writer thread
@@ -165,7 +169,7 @@ class Outbox:
                 while self._writing or not self._queue:
                     self._todo.wait()
                 self._writing = True
-            stream, slots = self._take()
+                stream, slots = self._take()
             try:
                 self._write(stream)
             except OSError:
@@ -184,7 +188,8 @@ class Outbox:
             view = view[count:]
             with self._lock:
                 self._unsent -= count
-                self._left.notify_all()
+                if self._waiters:
+                    self._left.notify_all()
 
     def _break(self) -> None:
         with self._lock:

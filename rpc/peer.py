@@ -153,10 +153,10 @@ class Peer:
         if self.trace != "off":
             kind = f"request '{request.method} - ({id})'" if replies else f"notification '{request.method}'"
             self._trace(f"Received {kind}.", request.params)
-        if batch is not None and incoming.replies:
+        if batch is not None and replies:
             batch.open += 1
+        own = self._own.get(request.method)
         try:
-            own = self._own.get(request.method)
             if self.state is State.SHUT_DOWN and request.method != "exit":
                 raise InvalidRequest("The server has been shut down.")
             if own is not None:

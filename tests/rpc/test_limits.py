@@ -208,3 +208,12 @@ def test_a_flood_of_progress_is_ten_a_second() -> None:
         messages = wire.until(1)
 
     assert 5 <= len(messages) <= 14
+
+
+def test_health_is_told_while_every_slot_is_taken() -> None:
+    with Wire() as wire:
+        wire.send(*(request(number, "sleep", {"seconds": 600, "deaf": True}) for number in range(20)))
+
+        wire.ask("how are you", "health")
+
+        assert wire.reply("how are you")["result"]["status"] == "ok"

@@ -24,7 +24,7 @@ _RUN = (
 )
 
 METHODS: tuple[Method, ...] = (
-    Method("health", "schemas.health", "NoParams", "Health"),
+    Method("health", "schemas.health", "NoParams", "Health", quick=True),
     Method("rpc.discover", "schemas.discover", "NoParams", "Document"),
     Method("audio/info", "schemas.audio", "InfoParams", "RecordingInfo", _SOUND),
     Method("audio/clip", "schemas.audio", "ClipParams", "Clip", _SOUND),

@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 from rpc.cancel import CancelToken  # noqa: E402
 from rpc.errors import RequestCancelled  # noqa: E402
 from sidecar.environment.archive import extract_archive  # noqa: E402
-from sidecar.environment.files import write_records  # noqa: E402
+from sidecar.environment.files import FileList, write_list  # noqa: E402
 from sidecar.environment.locate import interpreter_in  # noqa: E402
 from sidecar.environment.marker import Marker, watch, write_marker  # noqa: E402
 from sidecar.environment.setup import set_up  # noqa: E402
@@ -45,7 +45,7 @@ def by_tar(folder: Path) -> None:
 
 def by_us(folder: Path) -> None:
     extracted = extract_archive(ARCHIVE, folder, CancelToken(), lambda *_: None)
-    write_records(folder, extracted.files)
+    write_list(folder, FileList(extracted.files, extracted.links))
     watched = watch(folder, ["bin/python", "lib/python3.11/os.py"])
     write_marker(folder, Marker(state="ready", folder=str(folder), watched=watched))
 

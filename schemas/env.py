@@ -38,15 +38,31 @@ class CheckParams(Params, frozen=True):
 class SetupParams(Params, frozen=True):
     """env/setup: extract `archive`, verify it, and make it the environment in `folder`.
 
-    Without `archive` the one that came with the application is taken. `sha256` (hex) is what the archive must have.
-    An environment that is ready and was made from this same archive is left as it is, unless `force` is given; one
-    made from another archive is replaced.
+    `url` (https) is downloaded first; a download that broke off is gone on with. With neither, the archive that came
+    with the application is taken. `sha256` (hex) is what the archive must have; for a `url` without it, the sum that
+    is published beside it (`<url>.sha256`) is taken. An environment that is ready and was made from this same archive
+    is left as it is, unless `force` is given; one made from another archive is replaced.
     """
 
     folder: PathText | None = None
     archive: PathText | None = None
+    url: PathText | None = None
     sha256: Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$")] | None = None
     force: bool = False
+
+
+class RemoveParams(Params, frozen=True):
+    """env/remove: delete the environment in `folder`, and only what env/setup made."""
+
+    folder: PathText | None = None
+
+
+class RemovedEnvironment(Wire, frozen=True):
+    """What env/remove has freed. `kept` lists files in the folder that are not the environment's own."""
+
+    folder: str
+    freed_bytes: int
+    kept: tuple[str, ...] = ()
 
 
 class Environment(Wire, frozen=True):

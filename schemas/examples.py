@@ -48,6 +48,7 @@ EXAMPLES: dict[str, dict[str, Any] | None] = {
     "config/validate": {"config": {**_CONFIG, "inference": {"batchSize": "auto"}}, "files": ["recordings/dawn.wav"]},
     "env/check": {},
     "env/setup": {"archive": "dipper_pytorch_env.tar.gz"},
+    "env/remove": {"folder": "old-environment"},
     "models/list": {"environment": _ML},
     "inference/run": {"config": _CONFIG, "environment": _ML, "workDoneToken": "run-1"},
     "jobs/resume": {"jobId": "<jobId>", "environment": _ML},

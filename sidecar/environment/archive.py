@@ -29,10 +29,11 @@ _STEP_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What an archive held: its own SHA-256, and every file with its size and CRC-32."""
+    """What an archive held: its own SHA-256, and every file with its size and CRC-32, every link."""
 
     sha256: str
     files: tuple[FileRecord, ...]
+    links: tuple[str, ...]
 
 
 def extract_archive(archive: Path, into: Path, token: CancelToken, on_progress: OnProgress) -> Extracted:
@@ -54,7 +55,7 @@ def extract_archive(archive: Path, into: Path, token: CancelToken, on_progress: 
             raise from_os_error(error, into, "write") from error
         extraction.refuse_links_that_lead_out()
         assert stream.sha256 is not None
-        return Extracted(stream.sha256, tuple(extraction.files.values()))
+        return Extracted(stream.sha256, tuple(extraction.files.values()), tuple(extraction.links))
 
 
 class _Extraction:
@@ -66,7 +67,7 @@ class _Extraction:
         self._root = _long_path(root)
         self._rules = MemberRules()
         self._folders: set[str] = {""}
-        self._links: dict[str, Member] = {}
+        self.links: dict[str, Member] = {}
         self._on_progress = on_progress
         self._told_bytes = -_STEP_BYTES
 
@@ -90,7 +91,7 @@ class _Extraction:
     def refuse_links_that_lead_out(self) -> None:
         """Links that are harmless one by one may lead out together; nothing has been written through any."""
         real_root = os.path.realpath(self._root)
-        for path, member in self._links.items():
+        for path, member in self.links.items():
             end = os.path.realpath(os.path.join(real_root, path))  # noqa: PTH118
             if end != real_root and not end.startswith(real_root + os.sep):
                 raise self._refusal(member, "is a link that leads out of the archive by way of another")
@@ -125,7 +126,7 @@ class _Extraction:
                 f"Windows does not let this user make the link {member.name!r} of the archive.",
                 hint="Turn on Windows' developer mode, or use an archive that was built for Windows.",
             ) from error
-        self._links[path] = member
+        self.links[path] = member
 
     def _write_hard_link(self, path: str, target: str) -> None:
         try:

@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 
 from rpc.cancel import CancelToken
-from rpc.decoders import decoder_for
 from rpc.errors import from_os_error
 from survey.atomic import write_bytes
 
@@ -33,27 +32,35 @@ class FileRecord(msgspec.Struct, frozen=True, array_like=True):
     crc32: int
 
 
-def write_records(folder: Path, records: Iterable[FileRecord]) -> None:
+class FileList(msgspec.Struct, frozen=True):
+    """Everything that env/setup put into an environment; `links` are paths of symbolic links."""
+
+    files: tuple[FileRecord, ...]
+    links: tuple[str, ...] = ()
+
+
+def write_list(folder: Path, listed: FileList) -> None:
     """Write the list into the environment."""
-    write_bytes(folder / FILES_NAME, msgspec.json.encode(list(records)))
+    write_bytes(folder / FILES_NAME, msgspec.json.encode(listed))
 
 
-def read_records(folder: Path) -> list[FileRecord] | None:
+def read_list(folder: Path) -> FileList | None:
     """The list; None where there is none that can be read."""
     try:
-        decoded: list[FileRecord] = decoder_for(list[FileRecord]).decode((folder / FILES_NAME).read_bytes())
+        return msgspec.json.decode((folder / FILES_NAME).read_bytes(), type=FileList)
     except (OSError, msgspec.DecodeError):
         return None
-    return decoded
 
 
-def records_now(folder: Path, records: Iterable[FileRecord], since: float, token: CancelToken) -> list[FileRecord]:
+def records_now(
+    folder: Path, records: Iterable[FileRecord], since: float, token: CancelToken
+) -> tuple[FileRecord, ...]:
     """The records anew: files that were written to after `since` (seconds since 1970) are read again."""
-    return [_record_now(folder, record, since - _CLOCK_STEP_SECONDS, token) for record in records]
+    return tuple(_record_now(folder, record, since - _CLOCK_STEP_SECONDS, token) for record in records)
 
 
 def first_difference(
-    folder: Path, records: list[FileRecord], token: CancelToken, on_bytes: Callable[[int, int], None]
+    folder: Path, records: tuple[FileRecord, ...], token: CancelToken, on_bytes: Callable[[int, int], None]
 ) -> str | None:
     """What is wrong with the first file that is not as listed; None where all are."""
     total, done = sum(record.size for record in records), 0

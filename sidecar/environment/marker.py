@@ -37,6 +37,7 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     folder: str = ""
     platform: str = sys.platform
     archive_sha256: str = ""
+    archive_url: str = ""
     archive_size: int = 0
     archive_mtime_ns: int = 0
     python_version: str = ""

@@ -37,6 +37,16 @@ class Places(msgspec.Struct, frozen=True):
         return self.folder.with_name(f".{self.folder.name}.old")
 
     @property
+    def download(self) -> Path:
+        """Where an archive is downloaded to."""
+        return self.folder.with_name(f".{self.folder.name}.download")
+
+    @property
+    def kept(self) -> Path:
+        """Where the user's own files wait while the environment around them is removed."""
+        return self.folder.with_name(f".{self.folder.name}.kept")
+
+    @property
     def lock(self) -> Path:
         """The file that whoever works here holds locked."""
         return self.folder.with_name(f".{self.folder.name}.lock")
@@ -52,22 +62,28 @@ class Places(msgspec.Struct, frozen=True):
         else:
             if has_marker(self.folder):
                 self.discard(self.folder)
-            if self.old.exists() and not self.folder.exists():
-                self._rename(self.old, self.folder)
+            for waiting in (self.old, self.kept):
+                if waiting.exists() and not self.folder.exists():
+                    self.rename(waiting, self.folder)
 
     def put_in_place(self) -> None:
         """Let what is aside take the folder's name; what was there waits in `old`."""
         if has_marker(self.folder):
-            self._rename(self.folder, self.old)
+            self.rename(self.folder, self.old)
         elif self.folder.exists():
             self.folder.rmdir()  # an empty folder that the user made
-        self._rename(self.aside, self.folder)
+        try:
+            self.rename(self.aside, self.folder)
+        except RequestFailed:
+            if self.old.exists():
+                self.rename(self.old, self.folder)
+            raise
 
     def take_back(self) -> None:
         """Undo `put_in_place`."""
-        self._rename(self.folder, self.aside)
+        self.rename(self.folder, self.aside)
         if self.old.exists():
-            self._rename(self.old, self.folder)
+            self.rename(self.old, self.folder)
         self.discard(self.aside)
 
     def discard(self, folder: Path) -> None:
@@ -80,14 +96,15 @@ class Places(msgspec.Struct, frozen=True):
             return
         trash = self.folder.with_name(f".{self.folder.name}.{secrets.token_hex(4)}{_TRASH}")
         with contextlib.suppress(RequestFailed):  # Windows: something in it is in use; delete what can be
-            self._rename(folder, trash)
+            self.rename(folder, trash)
         _remove_in_background(trash if trash.exists() else folder).join(_WAIT_SECONDS)
 
     def _trash(self) -> list[Path]:
         start = f".{self.folder.name}."
         return [p for p in self.folder.parent.iterdir() if p.name.startswith(start) and p.name.endswith(_TRASH)]
 
-    def _rename(self, source: Path, target: Path) -> None:
+    def rename(self, source: Path, target: Path) -> None:
+        """Give a folder another name; never over one that is there."""
         try:
             os.rename(source, target)  # noqa: PTH104 - Path.replace would overwrite on some systems
         except OSError as error:

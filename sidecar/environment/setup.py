@@ -11,31 +11,38 @@ waits beside it until then, and comes back when the new one fails.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
-import shutil
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-
-import msgspec
 
 from rpc import child
 from rpc.cancel import CancelToken
-from rpc.errors import ArchiveInvalid, DiskFull, FileMissing, RequestFailed, from_os_error
+from rpc.errors import from_os_error
 from schemas.env import Environment
 from sidecar.environment import files
 from sidecar.environment.archive import Extracted, extract_archive
 from sidecar.environment.locate import conda_unpack_in, interpreter_in
 from sidecar.environment.lock import hold
-from sidecar.environment.marker import Marker, has_marker, read_marker, watch, write_marker
+from sidecar.environment.marker import Marker, read_marker, watch, write_marker
+from sidecar.environment.order import Order
 from sidecar.environment.places import Places
+from sidecar.environment.preflight import (
+    refuse_foreign,
+    refuse_full_disk,
+    refuse_no_archive,
+    refuse_unusable_folder,
+    refuse_wrong_sum,
+)
 from sidecar.environment.progress import OnProgress
-from sidecar.environment.stream import sha256_of
-from sidecar.environment.verify import CannotRun, Probed, check_folder, missing_packages, probe, ready
+from sidecar.environment.verify import CannotRun, Probed, check_folder, probe, ready
 
-# Environments were measured to shrink to a third.
-_GROWTH = 3.2
+log = logging.getLogger(__name__)
+
 _UNPACK_SECONDS, _FLUSH_SECONDS = 900.0, 60.0
 # What of an environment is looked at again by every check; below lib/ (Windows: Lib), a * stands for one folder.
 _WATCHED = (
@@ -46,17 +53,6 @@ _WATCHED = (
     "site-packages/torch/version.py",
     "site-packages/torch/lib/*torch_cpu.*",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """What to set up, and where."""
-
-    archive: Path
-    sha256: str | None
-    places: Places
-    token: CancelToken
-    on_progress: OnProgress
 
 
 def set_up(
@@ -81,27 +77,93 @@ def set_up(
     RequestCancelled
         Nothing is left behind; an environment that was there is there again.
     """
-    order = _Order(archive.absolute(), sha256 and sha256.lower(), Places(folder.absolute()), token, on_progress)
-    _refuse_unusable(order)
-    with hold(order.places.lock, token, lambda: on_progress("waiting for another program that sets it up", 0, 0)):
+    refuse_no_archive(archive)
+    order = Order(archive.absolute(), sha256 and sha256.lower(), Places(folder.absolute()), token, on_progress)
+    with _turn(order):
+        return (None if force else _found_ready(order)) or _replace(order)
+
+
+def set_up_from_url(
+    folder: Path,
+    url: str,
+    *,
+    sha256: str | None = None,
+    force: bool = False,
+    token: CancelToken,
+    on_progress: OnProgress,
+) -> Environment:
+    """As `set_up`, with an archive that is downloaded first. What broke off is gone on with by the next call.
+
+    Raises
+    ------
+    InvalidParams
+        The address is not https.
+    DownloadFailed
+        It cannot be reached, or there is no archive.
+    """
+    # Imported here: a sidecar that downloads nothing needs no HTTP.
+    from sidecar.environment.download import Download, published_sum
+    from sidecar.environment.transfer import refuse_url
+
+    refuse_url(url)
+    places = Places(folder.absolute())
+    order = Order(places.download, sha256 and sha256.lower(), places, token, on_progress, url)
+    with _turn(order):
+        if order.sha256 is None:
+            on_progress("looking for the archive's sum", 0, 0)
+            order = replace(order, sha256=published_sum(url, token))
+        found = None if force else _found_ready(order)
+        if found is not None:
+            return found
+        download = Download(url, places.download, token, on_progress)
+        download.fetch()
+        if order.sha256 is None:
+            on_progress("no sum is published for this archive: it cannot be verified", 0, 0)
+            log.warning("%s has no published sum, and none was given", url)
+        try:
+            return _replace(order)
+        finally:
+            download.discard()
+
+
+@contextlib.contextmanager
+def _turn(order: Order) -> Iterator[None]:
+    """Be the only one at work on the folder, with what others left put in order."""
+    refuse_unusable_folder(order.places.folder)
+    waiting = "waiting for another program that sets it up"
+    with hold(order.places.lock, order.token, lambda: order.on_progress(waiting, 0, 0)):
         order.places.recover()
-        if not force and _is_this_archive(order):
-            found = check_folder(order.places.folder)
-            if found.status == "ready":
-                return found
-        return _replace(order)
+        yield
 
 
-def _replace(order: _Order) -> Environment:
+def _found_ready(order: Order) -> Environment | None:
+    """The environment that is there, if it is ready and was made from this very archive."""
+    marker = read_marker(order.places.folder)
+    if marker is None or marker.state != "ready" or not _is_made_from(marker, order):
+        return None
+    found = check_folder(order.places.folder)
+    return found if found.status == "ready" else None
+
+
+def _is_made_from(marker: Marker, order: Order) -> bool:
+    if order.sha256 is not None:
+        return marker.archive_sha256 == order.sha256
+    if order.url:
+        return marker.archive_url == order.url
+    status = order.archive.stat()
+    return (marker.archive_size, marker.archive_mtime_ns) == (status.st_size, status.st_mtime_ns)
+
+
+def _replace(order: Order) -> Environment:
     """Extract, put in place, verify; on any failure things are as they were."""
-    _refuse_wrong_sum(order)
-    _refuse_full_disk(order)
+    refuse_wrong_sum(order)
+    refuse_full_disk(order)
     aside = order.places.aside
     try:
         _make(aside)
         write_marker(aside, Marker(state="pending"))
         extracted = extract_archive(order.archive, aside, order.token, order.on_progress)
-        _refuse_foreign(order)
+        refuse_foreign(order)
         order.places.put_in_place()
     except BaseException:
         order.places.discard(aside)
@@ -115,7 +177,7 @@ def _replace(order: _Order) -> Environment:
     return environment
 
 
-def _finish(order: _Order, extracted: Extracted) -> Environment:
+def _finish(order: Order, extracted: Extracted) -> Environment:
     """Everything that can only be done where the environment is to stay."""
     folder, started = order.places.folder, time.time()
     flushing = threading.Thread(target=getattr(os, "sync", lambda: None), name="flush", daemon=True)
@@ -123,7 +185,7 @@ def _finish(order: _Order, extracted: Extracted) -> Environment:
     _conda_unpack(order)
     probed = _import_packages(order)
     records = files.records_now(folder, extracted.files, started, order.token)
-    files.write_records(folder, records)
+    files.write_list(folder, files.FileList(records, extracted.links))
     flushing.join(_FLUSH_SECONDS)
     order.token.raise_if_cancelled()
     marker = _marker(order, extracted, records, probed)
@@ -131,37 +193,38 @@ def _finish(order: _Order, extracted: Extracted) -> Environment:
     return ready(folder, marker, probed.libpython)
 
 
-def _conda_unpack(order: _Order) -> None:
+def _conda_unpack(order: Order) -> None:
     """Let conda-pack's own script write this folder into the files that name their prefix."""
     script = conda_unpack_in(order.places.folder)
     if not script.exists():
-        raise _invalid(order, "conda-pack did not make it: conda-unpack is missing in it")
+        raise order.invalid("conda-pack did not make it: conda-unpack is missing in it")
     order.on_progress("correcting the paths in the environment", 0, 0)
     # Not -I: the script imports a module that lies beside it.
     command: list[str | Path] = [interpreter_in(order.places.folder), "-s", "-E", script]
     finished = child.run(command, token=order.token, timeout=_UNPACK_SECONDS)
     if finished.returncode != 0:
         said = finished.stderr.decode(errors="replace").strip().splitlines()
-        raise _invalid(order, f"conda-unpack failed in it ({said[-1] if said else finished.returncode})")
+        raise order.invalid(f"conda-unpack failed in it ({said[-1] if said else finished.returncode})")
 
 
-def _import_packages(order: _Order) -> Probed:
+def _import_packages(order: Order) -> Probed:
     order.on_progress("importing the models' packages for the first time", 0, 0)
     try:
         probed = probe(interpreter_in(order.places.folder), imports=True, token=order.token)
     except CannotRun as error:
-        raise _invalid(order, f"its Python {error}") from error
+        raise order.invalid(f"its Python {error}") from error
     if probed.problem is not None:
-        raise _invalid(order, probed.problem)
+        raise order.invalid(probed.problem)
     return probed
 
 
-def _marker(order: _Order, extracted: Extracted, records: list[files.FileRecord], probed: Probed) -> Marker:
+def _marker(order: Order, extracted: Extracted, records: tuple[files.FileRecord, ...], probed: Probed) -> Marker:
     folder, status = order.places.folder, order.archive.stat()
     return Marker(
         state="ready",
         folder=str(folder),
         archive_sha256=extracted.sha256,
+        archive_url=order.url,
         archive_size=status.st_size,
         archive_mtime_ns=status.st_mtime_ns,
         python_version=probed.python_version,
@@ -181,94 +244,8 @@ def _paths_to_watch(folder: Path) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in (interpreter_in(folder), *found)]
 
 
-def _is_this_archive(order: _Order) -> bool:
-    """Whether the environment that is there was made from this very archive."""
-    marker = read_marker(order.places.folder)
-    if marker is None or marker.state != "ready":
-        return False
-    if order.sha256 is not None:
-        return marker.archive_sha256 == order.sha256
-    status = order.archive.stat()
-    return (marker.archive_size, marker.archive_mtime_ns) == (status.st_size, status.st_mtime_ns)
-
-
-def _refuse_unusable(order: _Order) -> None:
-    folder, archive = order.places.folder, order.archive
-    if not archive.exists():
-        raise FileMissing(f"There is no environment archive {archive}.", path=archive)
-    if not archive.is_file():
-        raise ArchiveInvalid(f"{archive} is not an archive but a folder.", path=archive)
-    if folder.exists() and not folder.is_dir():
-        raise RequestFailed(f"{folder} is a file, not a folder.", path=folder, hint="Choose another folder.")
-    try:
-        if folder.exists() and not has_marker(folder) and any(folder.iterdir()):
-            raise RequestFailed(
-                f"{folder} is not empty, and its content was not made by env/setup.",
-                path=folder,
-                hint="Choose an empty or new folder.",
-            )
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise from_os_error(error, folder, "write") from error
-
-
-def _refuse_wrong_sum(order: _Order) -> None:
-    if order.sha256 is None:
-        return
-    found = sha256_of(
-        order.archive, order.token, lambda done, total: order.on_progress("checking the archive's sum", done, total)
-    )
-    if found != order.sha256:
-        raise _invalid(order, f"its SHA-256 is {found}, not {order.sha256}")
-
-
-def _refuse_full_disk(order: _Order) -> None:
-    """Better before the first byte than after a minute."""
-    needed = _unpacked_bytes(order.archive)
-    parent = order.places.folder.parent
-    free = shutil.disk_usage(parent).free
-    if free < needed:
-        raise DiskFull(
-            f"The environment needs {needed / 1e9:.1f} GB, and {parent} has {free / 1e9:.1f} GB free.",
-            path=parent,
-            hint="Free some space, or choose a folder on another disk.",
-        )
-
-
-def _unpacked_bytes(archive: Path) -> int:
-    """What the manifest beside the archive says, else an estimate."""
-    real = archive.resolve()
-    try:
-        manifest = msgspec.json.decode(real.with_name(real.name.removesuffix(".tar.gz") + ".json").read_bytes())
-        return int(manifest["unpackedBytes"])
-    except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
-        return int(real.stat().st_size * _GROWTH)
-
-
-def _refuse_foreign(order: _Order) -> None:
-    """Before anything is replaced: there is a Python in it, it runs here, and the models' packages are there."""
-    python = interpreter_in(order.places.aside)
-    if not python.exists():
-        raise _invalid(order, "there is no Python interpreter in it")
-    try:
-        probed = probe(python, imports=False, token=order.token)
-    except CannotRun as error:
-        raise _invalid(order, f"its Python {error}") from error
-    lacking = missing_packages(probed.packages)
-    if lacking:
-        raise _invalid(order, f"it lacks {', '.join(lacking)}")
-
-
 def _make(folder: Path) -> None:
     try:
         folder.mkdir()
     except OSError as error:
         raise from_os_error(error, folder, "write") from error
-
-
-def _invalid(order: _Order, reason: str) -> ArchiveInvalid:
-    return ArchiveInvalid(
-        f"{order.archive.name} is not a usable environment archive: {reason}.",
-        path=order.archive,
-        hint="Get the archive again, or one for this kind of computer.",
-    )

@@ -17,7 +17,7 @@ from rpc.cancel import CancelToken
 from rpc.decoders import decoder_for
 from rpc.errors import RequestFailed, TimedOut
 from schemas.env import Environment, Status
-from sidecar.environment.files import first_difference, read_records
+from sidecar.environment.files import first_difference, read_list
 from sidecar.environment.locate import interpreter_in, probe_script
 from sidecar.environment.marker import Marker, first_touched, has_marker, read_marker
 from sidecar.environment.places import Places
@@ -154,10 +154,12 @@ def _check_unmarked(folder: Path, deep: bool, token: CancelToken | None) -> Envi
 
 
 def _check_deeply(folder: Path, marker: Marker, token: CancelToken, on_progress: OnProgress) -> Environment:
-    records = read_records(folder)
-    if records is None:
+    listed = read_list(folder)
+    if listed is None:
         return _state(folder, "broken", "The list of its files is missing or damaged.")
-    problem = first_difference(folder, records, token, lambda done, total: on_progress("comparing files", done, total))
+    problem = first_difference(
+        folder, listed.files, token, lambda done, total: on_progress("comparing files", done, total)
+    )
     if problem is not None:
         return _state(folder, "broken", f"{problem}.")
     on_progress("importing the models' packages", 0, 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rpc.call import Progress
 from rpc.errors import InvalidParams
-from schemas.env import CheckParams, Environment, SetupParams
+from schemas.env import CheckParams, Environment, RemovedEnvironment, RemoveParams, SetupParams
 from sidecar.environment.locate import chosen_folder, shipped_archive
 from sidecar.environment.verify import check_folder, check_interpreter
 
@@ -29,20 +29,29 @@ def check(params: CheckParams, call: Call, services: Services) -> Environment:
 
 def setup(params: SetupParams, call: Call, services: Services) -> Environment:
     """env/setup. Needs `services.settings.cache_folder`."""
-    from sidecar.environment.setup import set_up
+    from sidecar.environment.setup import set_up, set_up_from_url
 
+    if params.archive is not None and params.url is not None:
+        raise InvalidParams("$.url: give either an archive or an address, not both")
+    folder = chosen_folder(params.folder, services.settings.cache_folder)
+    call.begin(Progress(title="Setting up the ML environment", unit="bytes"))
+    on_progress = _progress_of(call)
+    if params.url is not None:
+        return set_up_from_url(
+            folder, params.url, sha256=params.sha256, force=params.force, token=call.token, on_progress=on_progress
+        )
     archive = Path(params.archive) if params.archive is not None else shipped_archive()
     if archive is None:
         raise InvalidParams("$.archive: no environment archive came with this application; name one")
-    call.begin(Progress(title="Setting up the ML environment", unit="bytes"))
-    return set_up(
-        chosen_folder(params.folder, services.settings.cache_folder),
-        archive,
-        sha256=params.sha256,
-        force=params.force,
-        token=call.token,
-        on_progress=_progress_of(call),
-    )
+    return set_up(folder, archive, sha256=params.sha256, force=params.force, token=call.token, on_progress=on_progress)
+
+
+def remove(params: RemoveParams, call: Call, services: Services) -> RemovedEnvironment:
+    """env/remove. Needs `services.settings.cache_folder`."""
+    from sidecar.environment.remove import remove_environment
+
+    folder = chosen_folder(params.folder, services.settings.cache_folder)
+    return remove_environment(folder, token=call.token, on_progress=_progress_of(call))
 
 
 def _progress_of(call: Call) -> OnProgress:

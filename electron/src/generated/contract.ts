@@ -256,15 +256,24 @@ export interface EnvCheckParams extends Tokens {
 }
 
 /**
+ * env/remove: delete the environment in `folder`, and only what env/setup made.
+ */
+export interface EnvRemoveParams extends Tokens {
+  folder?: string | null;
+}
+
+/**
  * env/setup: extract `archive`, verify it, and make it the environment in `folder`.
  *
- * Without `archive` the one that came with the application is taken. `sha256` (hex) is what the archive must have.
- * An environment that is ready and was made from this same archive is left as it is, unless `force` is given; one
- * made from another archive is replaced.
+ * `url` (https) is downloaded first; a download that broke off is gone on with. With neither, the archive that came
+ * with the application is taken. `sha256` (hex) is what the archive must have; for a `url` without it, the sum that
+ * is published beside it (`<url>.sha256`) is taken. An environment that is ready and was made from this same archive
+ * is left as it is, unless `force` is given; one made from another archive is replaced.
  */
 export interface EnvSetupParams extends Tokens {
   folder?: string | null;
   archive?: string | null;
+  url?: string | null;
   sha256?: string | null;
   force?: boolean; // default false
 }
@@ -740,6 +749,15 @@ export interface Removed {
 }
 
 /**
+ * What env/remove has freed. `kept` lists files in the folder that are not the environment's own.
+ */
+export interface RemovedEnvironment {
+  folder: string;
+  freedBytes: number;
+  kept: ReadonlyArray<string>;
+}
+
+/**
  * How the clip of each detection is rendered; see audio/clip.
  */
 export interface Render {
@@ -1018,6 +1036,7 @@ export const ConfigLoad = new RequestType<ConfigLoadParams, LoadedConfig, ErrorD
 export const ConfigValidate = new RequestType<ConfigValidateParams, Validation, ErrorData>("config/validate");
 export const EnvCheck = new RequestType<EnvCheckParams, Environment, ErrorData>("env/check");
 export const EnvSetup = new RequestType<EnvSetupParams, Environment, ErrorData>("env/setup");
+export const EnvRemove = new RequestType<EnvRemoveParams, RemovedEnvironment, ErrorData>("env/remove");
 export const ModelsList = new RequestType<ModelsListParams, ModelList, ErrorData>("models/list");
 export const InferenceRun = new RequestType<InferenceRunParams, JobReport, ErrorData>("inference/run");
 export const JobsResume = new RequestType<JobsResumeParams, JobReport, ErrorData>("jobs/resume");
@@ -1048,6 +1067,7 @@ export interface Methods {
   "config/validate": { params: ConfigValidateParams; result: Validation };
   "env/check": { params: EnvCheckParams; result: Environment };
   "env/setup": { params: EnvSetupParams; result: Environment };
+  "env/remove": { params: EnvRemoveParams; result: RemovedEnvironment };
   "models/list": { params: ModelsListParams; result: ModelList };
   "inference/run": { params: InferenceRunParams; result: JobReport };
   "jobs/resume": { params: JobsResumeParams; result: JobReport };

@@ -159,7 +159,7 @@ def test_a_slow_disk_does_not_delay_the_answer_to_a_cancel(machine, monkeypatch)
     # Assert
     assert answered_after < PATIENCE_SECONDS / 2
     may_delete.set()
-    wait_until(lambda: machine.left_behind() == [])
+    wait_until(lambda: list(machine.folder.parent.iterdir()) == [])
 
 
 def wait_until(condition) -> None:

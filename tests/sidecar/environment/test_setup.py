@@ -36,7 +36,7 @@ def test_an_archive_becomes_a_ready_environment(machine):
     assert environment.python_version == "3.11.7"
     assert environment.packages == tiny.PACKAGES
     assert environment.libpython_path == "/fake/lib/libpython3.11.so.1.0"
-    assert environment.size_bytes == sum(record[1] for record in json.loads(files_list(machine)))
+    assert environment.size_bytes == sum(record[1] for record in json.loads(files_list(machine))["files"])
     assert sorted(path.name for path in machine.folder.parent.iterdir()) == ["environment"]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from rpc.call import Progress
 from rpc.methods import NoParams
-from schemas.env import CheckParams, Environment, EnvironmentChoice, SetupParams
+from schemas.env import CheckParams, Environment, EnvironmentChoice, RemovedEnvironment, RemoveParams, SetupParams
 from schemas.health import Health
 from schemas.models import ListParams, ModelList
 from tests.e2e.conftest import start_sidecar
@@ -87,6 +87,8 @@ def test_a_cancel_is_answered_and_nothing_is_left(sidecar, tmp_path):
         ({"archive": "good.tar.gz", "folder": "text.tar.gz"}, -32803, "is a file, not a folder"),
         ({"archive": "good.tar.gz", "folder": ""}, -32602, "$.folder"),
         ({"archiv": "good.tar.gz"}, -32602, "archiv"),
+        ({"url": "http://example.org/env.tgz"}, -32602, "$.url: http://example.org/env.tgz is no https address"),
+        ({"url": "https://example.org/env.tgz", "archive": "good.tar.gz"}, -32602, "not both"),
     ],
 )  # fmt: skip
 def test_bad_input_is_told_clearly(sidecar, tmp_path, params, code, says):
@@ -132,3 +134,13 @@ def test_what_needs_an_environment_says_how_to_get_one(sidecar, tmp_path):
     assert refused.value.error.code == 1005
     assert refused.value.error.data is not None
     assert "env/setup" in (refused.value.error.data.hint or "")
+
+
+def test_an_environment_is_removed(sidecar, tmp_path):
+    set_up(sidecar, tiny.write(tmp_path / "env.tar.gz", tiny.environment()))
+
+    removed = sidecar.call("env/remove", RemoveParams(), RemovedEnvironment)
+
+    assert removed.freed_bytes > 0
+    assert removed.kept == ()
+    assert sidecar.call("env/check", CheckParams(), Environment).status == "missing"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +14,18 @@ from sidecar.environment.progress import OnProgress
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Which archive (`url`: where it was downloaded from) becomes the environment in which place."""
+    """Which archive (`url`: where it was downloaded from) becomes the environment in which place.
+
+    `before_replacing` is called with the folder of an environment that is about to go: to make others let go of it,
+    or to refuse by raising.
+    """
 
     archive: Path
     sha256: str | None
     places: Places
     token: CancelToken
     on_progress: OnProgress
+    before_replacing: Callable[[Path], None]
     url: str = ""
 
     def invalid(self, reason: str) -> ArchiveInvalid:

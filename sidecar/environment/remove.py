@@ -6,7 +6,7 @@ What lives here: telling the two apart. What must not: anything about archives.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rpc.cancel import CancelToken
@@ -22,8 +22,12 @@ _COMPILED = "__pycache__"
 _MOST_NAMED = 100
 
 
-def remove_environment(folder: Path, *, token: CancelToken, on_progress: OnProgress) -> RemovedEnvironment:
+def remove_environment(
+    folder: Path, *, token: CancelToken, on_progress: OnProgress, before_removing: Callable[[Path], None]
+) -> RemovedEnvironment:
     """Delete the environment in `folder`; files that are not its own stay where they are.
+
+    `before_removing` is called with the folder, so that nobody uses it any more; it may refuse by raising.
 
     Raises
     ------
@@ -39,17 +43,18 @@ def remove_environment(folder: Path, *, token: CancelToken, on_progress: OnProgr
         places.recover()
         _refuse_what_is_not_ours(places.folder)
         try:
-            return _remove(places, token)
+            return _remove(places, token, before_removing)
         except OSError as error:
             raise from_os_error(error, places.folder, "remove") from error
 
 
-def _remove(places: Places, token: CancelToken) -> RemovedEnvironment:
+def _remove(places: Places, token: CancelToken, before_removing: Callable[[Path], None]) -> RemovedEnvironment:
     """First the user's files step aside, then the folder goes at once, then they come back."""
     folder = places.folder
     foreign = list(_foreign_files(folder))
     size = _size(folder, token) - sum((folder / path).lstat().st_size for path in foreign)
     token.raise_if_cancelled()
+    before_removing(folder)
     for path in foreign:
         target = places.kept / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from sidecar.environment import files
 from sidecar.environment.archive import Extracted, extract_archive
 from sidecar.environment.locate import conda_unpack_in, interpreter_in
 from sidecar.environment.lock import hold
-from sidecar.environment.marker import Marker, read_marker, watch, write_marker
+from sidecar.environment.marker import Marker, has_marker, read_marker, watch, write_marker
 from sidecar.environment.order import Order
 from sidecar.environment.places import Places
 from sidecar.environment.preflight import (
@@ -55,6 +55,10 @@ _WATCHED = (
 )
 
 
+def _nothing_to_do(_folder: Path) -> None:
+    """For callers of whom nobody uses an environment."""
+
+
 def set_up(
     folder: Path,
     archive: Path,
@@ -63,10 +67,12 @@ def set_up(
     force: bool = False,
     token: CancelToken,
     on_progress: OnProgress,
+    before_replacing: Callable[[Path], None] = _nothing_to_do,
 ) -> Environment:
     """Make the environment in `archive` the one in `folder`, and give its state.
 
-    Another process that sets up the same folder is waited for.
+    Another process that sets up the same folder is waited for. `before_replacing` is called with the folder when an
+    environment there is about to go, so that nobody uses it any more; it may refuse by raising.
 
     Raises
     ------
@@ -78,7 +84,8 @@ def set_up(
         Nothing is left behind; an environment that was there is there again.
     """
     refuse_no_archive(archive)
-    order = Order(archive.absolute(), sha256 and sha256.lower(), Places(folder.absolute()), token, on_progress)
+    places = Places(folder.absolute())
+    order = Order(archive.absolute(), sha256 and sha256.lower(), places, token, on_progress, before_replacing)
     with _turn(order):
         return (None if force else _found_ready(order)) or _replace(order)
 
@@ -91,6 +98,7 @@ def set_up_from_url(
     force: bool = False,
     token: CancelToken,
     on_progress: OnProgress,
+    before_replacing: Callable[[Path], None] = _nothing_to_do,
 ) -> Environment:
     """As `set_up`, with an archive that is downloaded first. What broke off is gone on with by the next call.
 
@@ -107,7 +115,7 @@ def set_up_from_url(
 
     refuse_url(url)
     places = Places(folder.absolute())
-    order = Order(places.download, sha256 and sha256.lower(), places, token, on_progress, url)
+    order = Order(places.download, sha256 and sha256.lower(), places, token, on_progress, before_replacing, url)
     with _turn(order):
         if order.sha256 is None:
             on_progress("looking for the archive's sum", 0, 0)
@@ -164,6 +172,8 @@ def _replace(order: Order) -> Environment:
         write_marker(aside, Marker(state="pending"))
         extracted = extract_archive(order.archive, aside, order.token, order.on_progress)
         refuse_foreign(order)
+        if has_marker(order.places.folder):
+            order.before_replacing(order.places.folder)
         order.places.put_in_place()
     except BaseException:
         order.places.discard(aside)

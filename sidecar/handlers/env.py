@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from rpc.call import Progress
 from rpc.errors import InvalidParams
@@ -12,9 +13,20 @@ from sidecar.environment.locate import chosen_folder, shipped_archive
 from sidecar.environment.verify import check_folder, check_interpreter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rpc.call import Call
+    from rpc.cancel import CancelToken
     from sidecar.app import Services
     from sidecar.environment.progress import OnProgress
+
+
+class _How(TypedDict):
+    sha256: str | None
+    force: bool
+    token: CancelToken
+    on_progress: OnProgress
+    before_replacing: Callable[[Path], None]
 
 
 def check(params: CheckParams, call: Call, services: Services) -> Environment:
@@ -35,15 +47,19 @@ def setup(params: SetupParams, call: Call, services: Services) -> Environment:
         raise InvalidParams("$.url: give either an archive or an address, not both")
     folder = chosen_folder(params.folder, services.settings.cache_folder)
     call.begin(Progress(title="Setting up the ML environment", unit="bytes"))
-    on_progress = _progress_of(call)
+    how: _How = {
+        "sha256": params.sha256,
+        "force": params.force,
+        "token": call.token,
+        "on_progress": _progress_of(call),
+        "before_replacing": partial(_release, services),
+    }
     if params.url is not None:
-        return set_up_from_url(
-            folder, params.url, sha256=params.sha256, force=params.force, token=call.token, on_progress=on_progress
-        )
+        return set_up_from_url(folder, params.url, **how)
     archive = Path(params.archive) if params.archive is not None else shipped_archive()
     if archive is None:
         raise InvalidParams("$.archive: no environment archive came with this application; name one")
-    return set_up(folder, archive, sha256=params.sha256, force=params.force, token=call.token, on_progress=on_progress)
+    return set_up(folder, archive, **how)
 
 
 def remove(params: RemoveParams, call: Call, services: Services) -> RemovedEnvironment:
@@ -51,7 +67,16 @@ def remove(params: RemoveParams, call: Call, services: Services) -> RemovedEnvir
     from sidecar.environment.remove import remove_environment
 
     folder = chosen_folder(params.folder, services.settings.cache_folder)
-    return remove_environment(folder, token=call.token, on_progress=_progress_of(call))
+    return remove_environment(
+        folder, token=call.token, on_progress=_progress_of(call), before_removing=partial(_release, services)
+    )
+
+
+def _release(services: Services, folder: Path) -> None:
+    """End the warm worker that runs on the environment in `folder`; Busy where a job does."""
+    jobs = services.made("jobs")
+    if jobs is not None:
+        jobs.release(folder)
 
 
 def _progress_of(call: Call) -> OnProgress:

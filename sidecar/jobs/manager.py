@@ -192,6 +192,10 @@ class JobManager:
         """Whether a worker for this interpreter runs already."""
         return self._workers.is_warm(python)
 
+    def release(self, folder: Path) -> None:
+        """Let go of the environment in `folder`: idle workers of its interpreter end. Raises Busy where one works."""
+        self._workers.release(folder)
+
     def close(self) -> None:
         """End workers; jobs under way become interrupted, and can be resumed."""
         self._queue.close()

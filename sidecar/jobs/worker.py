@@ -24,7 +24,7 @@ from rpc import child
 from rpc.call import Progress
 from rpc.cancel import CancelToken
 from rpc.connection import Connection
-from rpc.errors import EnvironmentNotReady, RequestFailed, WorkerCrashed
+from rpc.errors import Busy, EnvironmentNotReady, RequestFailed, WorkerCrashed
 
 T = TypeVar("T")
 
@@ -176,6 +176,28 @@ class WorkerKeeper:
 
         worker.call(method, params, result_type, token=token).add_done_callback(settle)
         return answer
+
+    def release(self, folder: Path) -> None:
+        """End the workers whose interpreter lies below `folder`, before it is replaced or removed.
+
+        Raises
+        ------
+        Busy
+            One of them is at work.
+        """
+        with self._lock:
+            below = [python for python in self._workers if python.is_relative_to(folder)]
+            if any(self._users.get(python) for python in below):
+                raise Busy(
+                    f"A job is using the ML environment in {folder}.", path=folder, hint="Wait for it, or cancel it."
+                )
+            for python in below:
+                timer = self._timers.pop(python, None)
+                if timer is not None:
+                    timer.cancel()
+            workers = [self._workers.pop(python) for python in below]
+        for worker in workers:
+            worker.end()
 
     def close(self) -> None:
         """End every worker."""

@@ -15,7 +15,7 @@ from tests.sidecar.environment.test_interrupted import wait_until
 
 
 def remove(folder):
-    return remove_environment(folder, token=CancelToken(), on_progress=lambda *_: None)
+    return remove_environment(folder, token=CancelToken(), on_progress=lambda *_: None, before_removing=lambda _: None)
 
 
 def test_an_environment_is_removed_with_what_python_compiled(machine):

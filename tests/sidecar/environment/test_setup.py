@@ -7,11 +7,12 @@ import json
 import os
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from rpc.cancel import CancelToken
-from rpc.errors import ArchiveInvalid, DiskFull, FileMissing, PermissionRefused, RequestCancelled, RequestFailed
+from rpc.errors import ArchiveInvalid, Busy, DiskFull, FileMissing, PermissionRefused, RequestCancelled, RequestFailed
 from sidecar.environment.marker import MARKER_NAME, read_marker
 from sidecar.environment.verify import check_folder
 from tests import hostile
@@ -163,6 +164,30 @@ def test_another_archive_replaces_the_environment(machine):
     environment = machine.set_up(newer)
 
     assert environment.python_version == "3.12.1"
+    assert sorted(path.name for path in machine.folder.parent.iterdir()) == ["environment"]
+
+
+def test_whoever_uses_the_environment_is_told_before_it_is_replaced(machine):
+    told: list[Path] = []
+    machine.set_up(machine.archive(), before_replacing=told.append)
+    newer = machine.archive(tiny.environment(tiny.fake_python(version="3.12.1")), name="newer.tar.gz")
+
+    machine.set_up(newer, before_replacing=told.append)
+
+    assert told == [machine.folder]
+
+
+def test_an_environment_in_use_stays_as_it_is(machine):
+    def refuse(_folder: Path) -> None:
+        raise Busy("A job is using it.")
+
+    machine.set_up(machine.archive())
+    newer = machine.archive(tiny.environment(tiny.fake_python(version="3.12.1")), name="newer.tar.gz")
+
+    with pytest.raises(Busy):
+        machine.set_up(newer, before_replacing=refuse)
+
+    assert check_folder(machine.folder, deep=True).python_version == "3.11.7"
     assert sorted(path.name for path in machine.folder.parent.iterdir()) == ["environment"]
 
 

@@ -417,3 +417,25 @@ def test_a_fault_of_ours_ends_the_job_and_the_next_one_runs(jobs: Jobs, monkeypa
 
     assert job.state == "failed"
     assert jobs.start().future.result(PATIENCE_SECONDS).state == "completed"
+
+
+def test_the_worker_lets_go_of_an_environment_that_is_to_be_replaced(jobs: Jobs) -> None:
+    jobs.manager.models(PYTHON, CancelToken()).result(PATIENCE_SECONDS)
+
+    jobs.manager.release(PYTHON.parent / "another")
+    warm_before = jobs.manager.is_warm(PYTHON)
+    jobs.manager.release(PYTHON.parent)
+
+    assert warm_before
+    assert not jobs.manager.is_warm(PYTHON)
+    assert jobs.manager.models(PYTHON, CancelToken()).result(PATIENCE_SECONDS).models
+
+
+def test_an_environment_at_work_is_not_let_go_of(jobs: Jobs) -> None:
+    job, release = jobs.waiting()
+
+    with pytest.raises(Busy, match="A job is using the ML environment"):
+        jobs.manager.release(PYTHON.parent)
+
+    release.touch()
+    assert job.future.result(PATIENCE_SECONDS).state == "completed"

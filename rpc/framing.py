@@ -23,6 +23,8 @@ Framing = Literal["line", "header"]
 
 MAX_HEADER_BYTES = 8 * 1024
 _AT_ONCE = 32
+_WAIT_BYTES = 64 * 1024
+"""A body up to this length waits in the buffer, with its header, until it is complete."""
 _KEEP_BYTES = 4096
 """A part of a body this long is kept as it came; shorter ones are gathered, for each has an overhead of its own."""
 _WHITE = b" \t\r\n"
@@ -73,6 +75,7 @@ class Decoder:
         self._limit = limit
         self._buffer = bytearray()
         self._scanned = 0
+        self._wanted = 0  # from a buffer shorter than this nothing can be cut
         self._parts: list[bytes | bytearray] = []  # of a body that has begun; what follows is in the buffer
         self._missing = 0
         self._skip = 0
@@ -86,6 +89,9 @@ class Decoder:
             if not self._missing and self._parts:
                 yield self._finished_body()
         self._buffer += chunk
+        if len(self._buffer) < self._wanted:
+            return
+        self._wanted = 0
         while self._buffer and not self.lost:
             frames = self._plain_frames() if self.framing == "header" else []
             yield from frames
@@ -216,6 +222,9 @@ class Decoder:
         self.framing = "header"
         if start + length <= len(self._buffer) and length <= self._limit:
             return Frame(self._take(start, start + length, start + length), "header")
+        if start and length <= _WAIT_BYTES and length <= self._limit:
+            self._wanted = start + length
+            return None
         self._cut(start)
         if length > self._limit:
             self._skip = length

@@ -16,14 +16,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from rpc.atonce import at_once_writer
 from rpc.framing import Framing, frame_edges
 
 _JOIN_BYTES = 64 * 1024
 _COPY_BYTES = 16 * 1024
 _AT_ONCE_BYTES = 32 * 1024
 _WRITE_BYTES = 1 << 20
-_PIPE_BYTES = getattr(select, "PIPE_BUF", 512)
-"""What a pipe that is ready takes without blocking (POSIX)."""
 
 
 class Outbox:
@@ -48,7 +47,7 @@ class Outbox:
         self._lock = threading.Lock()
         self._todo = threading.Condition(self._lock)  # the writer thread waits here
         self._left = threading.Condition(self._lock)  # whoever waits for room waits here
-        self._writable = _writability(descriptor)
+        self._at_once = at_once_writer(descriptor)
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -87,7 +86,7 @@ class Outbox:
         with self._lock:
             if self._writing or not self._queue:
                 return
-            if self._writable is None or self._unsent > _AT_ONCE_BYTES:
+            if self._at_once is None or self._unsent > _AT_ONCE_BYTES:
                 self._todo.notify()
                 return
             self._writing = True
@@ -120,16 +119,12 @@ class Outbox:
 
     def _write_at_once(self, stream: bytes, slots: int) -> None:
         """Write while the system takes it without waiting; what is left is the writer thread's."""
-        view = memoryview(stream)
         try:
-            while view and self._writable is not None and self._writable():
-                view = view[os.write(self._descriptor, view[:_PIPE_BYTES]) :]
-        except BlockingIOError:
-            pass
+            sent = self._at_once(memoryview(stream)) if self._at_once is not None else 0
         except OSError:
             self._break()
             return
-        self._give_back(bytes(view), len(stream) - len(view), slots)
+        self._give_back(stream[sent:], sent, slots)
 
     def _give_back(self, rest: bytes, sent: int, slots: int) -> None:
         """End a turn of writing: `rest` and its slots go back to the front."""
@@ -198,12 +193,3 @@ class Outbox:
             self._unsent = 0
             self._left.notify_all()
         self._on_broken()
-
-
-def _writability(descriptor: int) -> Callable[[], bool] | None:
-    """A question whether `descriptor` takes some bytes now; None where the system cannot tell (Windows)."""
-    if not hasattr(select, "poll"):
-        return None
-    poll = select.poll()
-    poll.register(descriptor, select.POLLOUT)
-    return lambda: bool(poll.poll(0))

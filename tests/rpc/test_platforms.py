@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import socket
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 
-from rpc import child, containment, outbox, windows
+from rpc import atonce, child, containment, outbox, windows
 from rpc.liveness import ProcessWatch, reader_gone
+
+
+def unsupported(*_: object) -> int:
+    raise OSError(errno.EOPNOTSUPP, "not for pipes")
 
 
 class FakeKernel:
@@ -102,14 +108,20 @@ def test_without_poll_nobody_asks_whether_the_reader_is_gone(monkeypatch):
     monkeypatch.delattr("select.poll")
 
     assert not reader_gone(1)
-    assert outbox._writability(1) is None
+    assert atonce.at_once_writer(1) is None
 
 
-@pytest.mark.parametrize("poll", [True, False])
-def test_output_leaves_in_order_with_and_without_poll(monkeypatch, poll):
-    if not poll:
-        monkeypatch.setattr(outbox, "_writability", lambda _: None)
+@pytest.mark.parametrize("way", ["as here", "an older kernel", "poll", "the writer thread", "socket"])
+def test_output_leaves_in_order_whatever_writes_it(monkeypatch, way):
     reader, writer = os.pipe()
+    if way == "an older kernel":
+        monkeypatch.setattr(os, "pwritev", unsupported, raising=False)
+    elif way == "poll":
+        monkeypatch.delattr(os, "RWF_NOWAIT", raising=False)
+    elif way == "the writer thread":
+        monkeypatch.setattr(outbox, "at_once_writer", lambda _: None)
+    elif way == "socket":
+        reader, writer = (end.detach() for end in socket.socketpair())
     freed: list[int] = []
     box = outbox.Outbox(writer, on_written=freed.append, on_broken=lambda: None, limit=1000)
     box.start()

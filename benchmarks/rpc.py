@@ -123,9 +123,11 @@ def compare(measure: Callable[[Client], list[float]], rounds: int) -> dict[str, 
         assert client.send(0, "health", {}).wait(30)
         measure(client)
     found: dict[str, list[float]] = {server: [] for server in SERVERS}
+    order = list(SERVERS)
     for _ in range(rounds):
-        for server, client in clients.items():
-            found[server] += [1000 * seconds for seconds in measure(client)]
+        order = [*order[1:], order[0]]
+        for server in order:
+            found[server] += [1000 * seconds for seconds in measure(clients[server])]
     for client in clients.values():
         client.close()
     return found

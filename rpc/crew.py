@@ -58,6 +58,7 @@ class Crew:
         self._reading = True  # `start` sends a thread to do so
         self._ended = False
         self._moved = self._left = 0.0  # when a task was taken; when the reader's place was left
+        self._mover: int | None = None  # the thread that took a counted task last, while it runs it
         self._busy = 0.0
         self._pace = 0.0  # how long tasks take of late
         self._watched = False
@@ -140,12 +141,7 @@ class Crew:
         """Run what was read, leaving the reading to whoever is called; read on where nothing may be run."""
         with self._lock:
             self._ended = not more
-            others_move = (
-                self._running
-                and not self._quick
-                and self._pace < _QUICK_SECONDS
-                and time.monotonic() - self._moved < PATIENCE_SECONDS
-            )
+            others_move = not self._quick and self._pace < _QUICK_SECONDS and self._another_moves()
             task = None if others_move else self._take()
             if task is None and more and not others_move:
                 return None
@@ -162,7 +158,9 @@ class Crew:
             self._running -= counted
             lasted = time.monotonic() - taken
             self._pace += _PACE_WEIGHT * (min(lasted, _PACE_LIMIT_SECONDS) - self._pace)
-            yields = self._moved != taken and self._running and lasted < _QUICK_SECONDS
+            if self._mover == threading.get_ident():
+                self._mover = None
+            yields = lasted < _QUICK_SECONDS and self._another_moves()
             task = None if yields else self._take()
             if task is None and not yields and not self._reading and not self._ended:
                 self._reading = True
@@ -181,12 +179,17 @@ class Crew:
             return self._quick.popleft(), False, self._moved
         if self._tasks and self._running < self._size:
             self._moved = self._busy = time.monotonic()
+            self._mover = threading.get_ident()
             self._running += 1
             task = self._tasks.popleft()
             if self._tasks and self._pace > _QUICK_SECONDS and self._running < self._size:
                 self._call(1)
             return task, True, self._moved
         return None
+
+    def _another_moves(self) -> bool:
+        """Whether the last task that was taken is another thread's, who runs it since but now. With the lock held."""
+        return self._mover is not None and time.monotonic() - self._moved < PATIENCE_SECONDS
 
     def _park(self) -> None:
         self._parked += 1

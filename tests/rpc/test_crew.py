@@ -50,6 +50,9 @@ class Source:
     def __exit__(self, *_: object) -> None:
         self.chunks.put(None)
         assert self.ended.wait(PATIENCE_SECONDS)
+        self.stop_clock()
+
+    def stop_clock(self) -> None:
         self._stop.set()
         self._clock.join()
 
@@ -97,6 +100,23 @@ def test_somebody_reads_while_all_run(source):
     assert waits.wait(PATIENCE_SECONDS)
     for _, _, let_go in blockers:
         let_go.set()
+
+
+def test_one_that_is_stuck_does_not_slow_the_others_down(source):
+    task, begun, let_go = blocker()
+    source.chunks.put([(task, False)])
+    assert begun.wait(PATIENCE_SECONDS)
+    first = threading.Event()
+    source.chunks.put([(first.set, False)])  # somebody else reads by now
+    assert first.wait(PATIENCE_SECONDS)
+    source.stop_clock()
+
+    for _ in range(50):
+        done = threading.Event()
+        source.chunks.put([(done.set, False)])
+        assert done.wait(PATIENCE_SECONDS)  # without any help
+
+    let_go.set()
 
 
 def test_at_most_so_many_run(source):

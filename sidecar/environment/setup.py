@@ -43,7 +43,7 @@ from sidecar.environment.verify import CannotRun, Probed, check_folder, probe, r
 
 log = logging.getLogger(__name__)
 
-_UNPACK_SECONDS, _FLUSH_SECONDS = 900.0, 60.0
+_UNPACK_SECONDS, _FLUSH_SECONDS = 900.0, 10.0
 # What of an environment is looked at again by every check; below lib/ (Windows: Lib), a * stands for one folder.
 _WATCHED = (
     "libpython3*",

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 _PR_SET_PDEATHSIG = 1
 
@@ -43,18 +43,35 @@ def run(command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[
 
 def call(command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> int:
     """As `run`, but gives back the exit code."""
-    arguments = [str(part) for part in command]
+    with running(command, cwd=cwd, env=env) as child:
+        return child.wait()
+
+
+@contextlib.contextmanager
+def running(
+    command: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    output: IO[bytes] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that runs meanwhile, its output ours or in the file `output`. Leaving the context ends it."""
     # The kernel's parent-death signal is bound to the spawning thread, which must therefore be the main one.
     follows_parent = sys.platform == "linux" and threading.current_thread() is threading.main_thread()
     sys.stdout.flush()
-    child = subprocess.Popen(
-        arguments,
-        cwd=cwd,
-        env=None if env is None else dict(env),
-        preexec_fn=_die_with_parent if follows_parent else None,
-    )
-    with _ending(child):
-        return child.wait()
+    with _signals_raised():
+        child = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            stdout=output,
+            stderr=None if output is None else subprocess.STDOUT,
+            preexec_fn=_die_with_parent if follows_parent else None,
+        )
+        try:
+            yield child
+        finally:
+            _end(child)
 
 
 def _die_with_parent() -> None:
@@ -63,23 +80,19 @@ def _die_with_parent() -> None:
 
 
 @contextlib.contextmanager
-def _ending(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End `child` when this process is asked to end, or leaves by an exception."""
-    previous: dict[int, Callable[[int, FrameType | None], None] | int | None] = {}
+def _signals_raised() -> Iterator[None]:
+    """While inside, being asked to end raises SystemExit, so that every child on the way out is ended."""
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        _end(child)
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
+    def leave(number: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + number)
 
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                previous[getattr(signal, name)] = signal.signal(getattr(signal, name), stop)
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    previous = {number: signal.signal(number, leave) for number in numbers}
     try:
         yield
     finally:
-        _end(child)
         for number, handler in previous.items():
             signal.signal(number, handler)
 

@@ -12,8 +12,8 @@ Which versions:
 * elsewhere requirements/ml.in, held to ml.txt as far as it has wheels there (pip's constraints);
 * where a locked version has no wheel at all: requirements/ml.in with its lower bounds alone, and it says so.
 
-On Linux the plain index offers torch for CUDA. Unless `torch_index` asks for it, that build is never installed:
-PyTorch's own index of CPU builds is used instead.
+On Linux the plain index offers torch for CUDA, which works without a GPU too but is several GB: that is said before it
+is installed, together with `--torch-index`, which takes torch from PyTorch's own index of CPU builds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from pathlib import Path
 from tools.paths import REQUIREMENTS
 from tools.processes import CommandFailed, run
 
-PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 _LOCK, _BOUNDS, _TESTS = REQUIREMENTS / "ml.txt", REQUIREMENTS / "ml.in", REQUIREMENTS / "ml-tests.txt"
 NUMBA_TARGET = "numba_target.pth"
 _TORCH = ("torch", "torchvision", "torchaudio")
@@ -45,7 +44,7 @@ def install_ml(python: Path, torch_index: str | None = None, *, with_tests: bool
     python
         An interpreter with pip, of a virtual environment or of a prefix of its own.
     torch_index
-        The package index for torch, torchvision and torchaudio, whatever it offers; none: never a CUDA build.
+        The package index for torch, torchvision and torchaudio; none: pip's own.
     with_tests
         Also what the tests of ml_runtime need.
 
@@ -86,9 +85,13 @@ def read_lock() -> dict[str, str]:
 
 
 def _install_torch(python: Path, lock: dict[str, str], torch_index: str | None) -> None:
-    index = torch_index or _index_without_cuda(python, lock["torch"])
-    _say(f"installing {lock['torch']}" + (f" from {index}" if index else ""))
-    where = ("--index-url", index) if index else ()
+    if torch_index is None and _is_for_cuda(python, lock["torch"]):
+        _say(
+            "the torch of this machine's package index is the CUDA build, several GB. PyTorch's own index of CPU builds"
+        )
+        _say("(its Get Started page names it) saves most of that: python3 dev.py setup --torch-index URL")
+    _say(f"installing {lock['torch']}" + (f" from {torch_index}" if torch_index else ""))
+    where = ("--index-url", torch_index) if torch_index else ()
     try:
         _pip(python, *where, lock["torch"])
         _pip(python, "--no-deps", *where, lock["torchvision"], lock["torchaudio"])
@@ -100,16 +103,16 @@ def _install_torch(python: Path, lock: dict[str, str], torch_index: str | None) 
         _pip(python, *where, *(bounds[name] for name in _TORCH))
 
 
-def _index_without_cuda(python: Path, requirement: str) -> str | None:
-    """PyTorch's CPU index where pip would choose a CUDA build by itself."""
+def _is_for_cuda(python: Path, requirement: str) -> bool:
+    """Whether pip would choose a CUDA build by itself, as it does on Linux."""
     if sys.platform != "linux":
-        return None
+        return False
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         _pip(python, "--dry-run", "--no-deps", "--ignore-installed", "--report", str(report), requirement)
         chosen = json.loads(report.read_text(encoding="utf-8"))["install"][0]["metadata"]
     wants_cuda = any(_CUDA_REQUIREMENT.match(line) for line in chosen.get("requires_dist", []))
-    return PYTORCH_CPU_INDEX if wants_cuda and "+cpu" not in chosen["version"] else None
+    return wants_cuda and "+cpu" not in chosen["version"]
 
 
 def _install_bounded(python: Path, bounds: dict[str, str]) -> None:

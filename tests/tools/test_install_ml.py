@@ -75,14 +75,23 @@ def test_the_packed_environment_gets_no_test_tools(tmp_path):
     "wants", ["nvidia-cublas-cu13 ; platform_system == 'Linux'", "triton==3.6", "cuda-bindings>=13"]
 )
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux's plain index has CUDA builds")
-def test_a_cuda_build_is_never_taken_unasked(tmp_path, wants):
+def test_a_cuda_build_is_announced_with_the_way_around_it(tmp_path, wants, capfd):
     python = FakePython(tmp_path, wants=("filelock", wants))
 
     install_ml.install_ml(python.path)
 
     torch, companions, *_ = python.calls()
-    assert torch == f"--index-url {install_ml.PYTORCH_CPU_INDEX} torch==2.13.0"
-    assert companions.startswith(f"--no-deps --index-url {install_ml.PYTORCH_CPU_INDEX} ")
+    assert torch == "torch==2.13.0"
+    assert companions.startswith("--no-deps torchvision==")
+    assert "--torch-index" in capfd.readouterr().out
+
+
+def test_a_cpu_build_needs_no_announcement(tmp_path, capfd):
+    python = FakePython(tmp_path, wants=("filelock",))
+
+    install_ml.install_ml(python.path)
+
+    assert "--torch-index" not in capfd.readouterr().out
 
 
 def test_an_index_that_is_named_is_used_whatever_it_offers(tmp_path):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import codecs
 import functools
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -22,6 +23,9 @@ from rpc.errors import ErrorObject, InvalidParams, InvalidRequest, ParseError, R
 from rpc.wiretext import MAX_SAFE_INTEGER, encode_json
 
 _NOTHING = Raw()
+_HALF_CHARACTER = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 _CHUNK = 1 << 20
 _STRUCTURED = frozenset(b"{[n")  # how an object, an array or null starts
 
@@ -104,7 +108,7 @@ def _parse_one(body: bytes | Raw) -> Message:
     except msgspec.ValidationError:
         return _diagnose(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        return Malformed(ParseError(_why_no_json(error)))
+        return Malformed(ParseError(_why_no_json(error)), _id_beside_half_characters(body))
     if request.params is not _NOTHING and memoryview(request.params)[0] not in _STRUCTURED:
         return Malformed(InvalidRequest("The params are neither an object nor an array."), _id_of(request))
     return request
@@ -112,6 +116,20 @@ def _parse_one(body: bytes | Raw) -> Message:
 
 def _id_of(request: Request) -> RequestId:
     return None if request.id is UNSET else request.id
+
+
+def _id_beside_half_characters(body: bytes | Raw) -> RequestId:
+    """The id of a request that is no JSON to our decoder only because a text in it holds a lone surrogate.
+
+    JavaScript's JSON.stringify writes such texts, and whoever sent one waits for the answer under its id.
+    """
+    whole, replaced = _HALF_CHARACTER.subn(rb"\\ufffd", bytes(body))
+    if not replaced:
+        return None
+    try:
+        return _id_of(_request.decode(whole))
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def _why_no_json(error: Exception) -> str:

@@ -56,6 +56,7 @@ class Demo:
     def __init__(self, sidecar: SidecarClient, options: argparse.Namespace) -> None:
         self.sidecar = sidecar
         self.options = options
+        self.model = chosen_model(options.model)
         self.output: Path = options.output
 
     def run(self) -> bool:
@@ -102,7 +103,7 @@ class Demo:
         """config/validate and config/save."""
         config = Config(
             name="demo",
-            model=chosen_model(self.options.model),
+            model=self.model,
             input=InputConfig(folders=(str(recordings),)),
             output=OutputConfig(folder=str(self.output)),
             inference=InferenceConfig(clip_overlap_seconds=0.0),
@@ -112,7 +113,9 @@ class Demo:
         checked = self.sidecar.call("config/validate", ValidateParams(path=saved.path), Validation)
         for problem in checked.errors:
             say(f"   {problem.path}: {problem.message}")
-        say(f"3. Config: {'valid' if checked.valid else 'not valid'}, saved as {shown(saved.path)}")
+        if not checked.valid:
+            raise SystemExit(f"The config {shown(saved.path)} cannot be run.")
+        say(f"3. Config: valid, saved as {shown(saved.path)}")
         return saved.path
 
     def score(self, config_path: str, environment: Environment) -> JobReport:
@@ -200,6 +203,8 @@ def chosen_model(name: str | None) -> ModelConfig:
         return TOAD
     if Path(name).is_file():
         return CheckpointModel(path=str(Path(name).absolute()))
+    if Path(name).name != name or Path(name).suffix:
+        raise SystemExit(f"There is no model file {name}.")
     return ZooModel(name=name)
 
 

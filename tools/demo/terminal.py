@@ -29,6 +29,8 @@ class Bar:
         if progress.kind == "end":
             self._close()
             return
+        if progress.kind == "begin" and progress.message is None:
+            return
         line = f"  {self._label}  {_drawn(progress)}{_figures(progress)}"
         if self._live:
             width = shutil.get_terminal_size().columns - 1

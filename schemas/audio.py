@@ -18,6 +18,7 @@ Delivery = Literal["inline", "file"]
 Include = Literal["spectrogram", "audio"]
 Colormap = Literal["greys", "greys_r", "viridis", "magma", "inferno", "plasma", "turbo"]
 Pixels = Annotated[int, Meta(ge=1, le=8192)]
+Decibels = Annotated[float, Meta(ge=-400, le=400)]
 ClipPath = Annotated[str, Meta(min_length=1)]
 
 
@@ -55,7 +56,7 @@ class SpectrogramSettings(Input, frozen=True):
     overlap_fraction: Fraction = 0.5
     fft_samples: Annotated[int, Meta(ge=2, le=65536)] | None = None
     scaling: Literal["density", "spectrum"] = "density"
-    decibel_range: tuple[float, float] | Literal["auto"] = (-80.0, -20.0)
+    decibel_range: tuple[Decibels, Decibels] | Literal["auto"] = (-80.0, -20.0)
     frequency_range_hz: tuple[NonNegative, NonNegative] | None = None
     scale: Literal["linear", "mel", "log"] = "linear"
     colormap: Colormap = "greys"

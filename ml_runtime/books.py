@@ -5,6 +5,10 @@ What lives here: what becomes of each clip and recording. What must not: reading
 A recording is entered as done only after the part with its last clip is closed. Clips that cannot be read are kept as
 rows without scores, but only beside clips that can: a recording without a single readable clip has failed, and no
 row of it is written.
+
+A process that dies loses what is not in a closed part yet. So a part is closed after a tenth of the time that the run
+has taken so far, within bounds: a short run loses seconds, a long one neither more than a minute nor its speed to
+thousands of small files.
 """
 
 from __future__ import annotations
@@ -27,7 +31,9 @@ from survey.parts import ClipRange, PartWriter, ScoredClips
 from survey.paths import path_to_wire
 
 SCORES_PER_PART = 4_000_000
-SECONDS_PER_PART = 60.0
+SHORTEST_PART_SECONDS = 2.0
+LONGEST_PART_SECONDS = 60.0
+_PART_OF_THE_RUN = 0.1
 _CLIPS_WAITING = 256
 
 
@@ -67,7 +73,7 @@ class Books:
         self._clock = clock
         self._page: _Page | None = None
         self._unentered: list[Done] = []
-        self._part_begun = clock()
+        self._begun = self._part_begun = clock()
 
     def enter(self, event: Opened | Unreadable | ScoredClip | Ended) -> None:
         """Take one event. Raises DiskFull or PermissionRefused when a part or the ledger cannot be written."""
@@ -79,7 +85,7 @@ class Books:
             self._end()
         else:
             self._take(event)
-        if self._writer.pending_scores >= SCORES_PER_PART or self._clock() - self._part_begun >= SECONDS_PER_PART:
+        if self._writer.pending_scores >= SCORES_PER_PART or (self._is_due() and self._has_something_to_close()):
             self.close_part()
 
     def fail(self, path: Path, error: RequestFailed) -> None:
@@ -97,6 +103,16 @@ class Books:
         self._ledger.append(*self._unentered)
         self._unentered.clear()
         self._part_begun = self._clock()
+
+    def _is_due(self) -> bool:
+        now = self._clock()
+        interval = (now - self._begun) * _PART_OF_THE_RUN
+        return now - self._part_begun >= min(max(interval, SHORTEST_PART_SECONDS), LONGEST_PART_SECONDS)
+
+    def _has_something_to_close(self) -> bool:
+        page = self._page
+        waiting = page is not None and page.readable and bool(page.waiting)
+        return waiting or bool(self._unentered) or self._writer.pending_scores > 0
 
     def _begin(self, opened: Opened) -> None:
         stamp = self._standing.stamps[opened.path]

@@ -266,7 +266,7 @@ def cut_power():
 @pytest.mark.parametrize("batches", [0, 1, 3, 7])
 def test_a_job_that_died_goes_on_inside_the_recording(tmp_path, monkeypatch, batches):
     # Arrange: parts are closed after every event, so that there is something to go on from
-    monkeypatch.setattr(books, "SECONDS_PER_PART", 0.0)
+    monkeypatch.setattr(books, "LONGEST_PART_SECONDS", 0.0)
     recordings = tmp_path / "recordings"
     recordings.mkdir()
     write_sound(recordings / "a.wav", noise(RATE * 21, seed=1), RATE)

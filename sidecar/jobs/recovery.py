@@ -13,7 +13,10 @@ from rpc.errors import Busy, RpcError
 from sidecar.jobs.state import ACTIVE, follow
 from survey.job_folder import JobFolder, JobRecord
 
-_REASON = "The program ended while this job was running. What was scored is kept; resume the job to go on."
+_REASON = (
+    "The program ended while this job was running. All but the last moments of its work is kept; "
+    "resume the job to go on."
+)
 
 
 def settled_record(folder: JobFolder) -> JobRecord:

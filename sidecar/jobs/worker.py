@@ -9,10 +9,11 @@ after ten idle minutes, and when another environment is asked for.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ IDLE_SECONDS = 600.0
 _TAIL_LINES = 100
 _TAIL_SECONDS = 1.0
 _END_GRACE = 1.0
+_FAULT = re.compile(r"Traceback|fatal\b|[\w.]*(Error|Exception)\b(:|$)|terminate called", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +90,7 @@ class Worker:
         return self._connection.call(method, params, result_type, token=token, on_progress=on_progress)
 
     def explain(self, crash: WorkerCrashed) -> RequestFailed:
-        """The same crash, with what the process said last and what may help."""
+        """The same crash, with the fault that the process told of, if it did, and what may help."""
         self._listener.join(_TAIL_SECONDS)
         lines = self.last_words()
         missing = next((line for line in reversed(lines) if line.startswith("ModuleNotFoundError: ")), None)
@@ -98,7 +100,8 @@ class Worker:
                 f"The ML environment lacks {package}.", path=self.python, hint="Set up the ML environment again."
             )
         how = child.describe_exit(self._process)
-        said = f" It said last: {lines[-1]}" if lines else ""
+        fault = _fault_in(lines)
+        said = f" It said last: {fault}" if fault else ""
         return WorkerCrashed(f"The process that runs the model ended unexpectedly ({how}).{said}", hint=_advice(how))
 
     def last_words(self) -> list[str]:
@@ -117,12 +120,20 @@ class Worker:
             log.info("worker %d: %s", self._process.pid, line)
 
 
+def _fault_in(lines: Sequence[str]) -> str | None:
+    """The line that tells of a fault; libraries write warnings too, which would read as the cause."""
+    fatal = next((line for line in reversed(lines) if line.startswith("Fatal Python error")), None)
+    if fatal is not None:  # the stacks of all threads follow it
+        return fatal
+    return lines[-1] if lines and _FAULT.match(lines[-1]) else None
+
+
 def _advice(how: str) -> str:
     if how == "signal SIGKILL":
         return "The computer may have run out of memory: try a smaller batch size, or resume with fewer programs open."
     if how in ("signal SIGSEGV", "signal SIGBUS", "signal SIGILL", "signal SIGABRT"):
         return "A library of the ML environment crashed. Resume the job; if it happens again, set the device to cpu."
-    return "Resume the job: what is scored is kept. The job's log tells more."
+    return "Resume the job: all but the last moments of its work is kept. The job's log tells more."
 
 
 class WorkerKeeper:

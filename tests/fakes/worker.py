@@ -47,6 +47,9 @@ def say(line: str) -> None:
 def misbehave(behaviour: str, call: Call, options: dict[str, object]) -> None:
     if behaviour in ("exit", "killed", "segfault"):
         say("Traceback: the last words")
+    if behaviour == "warns and exits":
+        say("UserWarning: you may want to know about TypedStorage")
+        os._exit(7)
     if behaviour == "exit":
         os._exit(7)
     if behaviour == "killed":

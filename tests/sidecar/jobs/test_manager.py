@@ -107,6 +107,17 @@ def test_a_crash_is_told_with_the_last_words_and_the_next_job_runs(
     assert jobs.start().future.result(PATIENCE_SECONDS).state == "completed"
 
 
+def test_a_warning_is_no_cause_of_a_crash_but_stands_in_the_log(jobs: Jobs) -> None:
+    job = jobs.start("warns and exits")
+
+    with pytest.raises(WorkerCrashed) as caught:
+        job.future.result(PATIENCE_SECONDS)
+
+    assert "UserWarning" not in caught.value.message
+    assert "all but the last moments" in str(caught.value.hint)
+    assert any("UserWarning" in line for line in jobs.manager.log_of(job.job_id, 100))
+
+
 def test_an_environment_without_a_package_is_told_as_that(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_WORKER_LACKS", "msgspec")
 

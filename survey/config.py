@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import math
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def load_config(path: str | Path) -> LoadedConfig:
     FileMissing, PermissionRefused
         The file cannot be read.
     ConfigInvalid
-        It is no JSON, or no config; the message names the field.
+        It is no ordinary file, no JSON, or no config; the message names the field.
     """
     file = Path(path).expanduser().absolute()
     document = read_document(file)
@@ -86,18 +87,35 @@ def encode_config(config: Config) -> bytes:
 
 
 def read_document(path: Path) -> Any:
-    """The JSON value in the file at `path`; a byte order mark is passed over."""
-    try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ConfigInvalid(f"{path} is too large to be a config file.", path=path)
-        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    except OSError as error:
-        raise from_os_error(error, path, "read") from error
+    """The JSON value in the file at `path`; a byte order mark is passed over. Raises as `load_config`."""
+    content = _content_of(path).removeprefix(b"\xef\xbb\xbf")
     try:
         content.decode("utf-8")
         return msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigInvalid(f"{path} is not a config file: {_place_of(error, content)}.", path=path) from error
+
+
+def _content_of(path: Path) -> bytes:
+    """All bytes of the ordinary file at `path`, as many as a config may have."""
+    try:
+        _refuse_odd(path)
+        with path.open("rb") as file:
+            # A file may grow, and those of /proc have no size: what is read is bounded, not what is announced.
+            content = file.read(MAX_CONFIG_BYTES + 1)
+    except OSError as error:
+        raise from_os_error(error, path, "read") from error
+    if len(content) > MAX_CONFIG_BYTES:
+        raise ConfigInvalid(f"{path} is too large to be a config file.", path=path)
+    return content
+
+
+def _refuse_odd(path: Path) -> None:
+    """Raise when what is at `path` is no ordinary file: opening a pipe or a device could block for ever."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise ConfigInvalid(f"{path} is no ordinary file, but {what}.", path=path, hint="Give the name of a file.")
 
 
 def _place_of(error: Exception, content: bytes) -> str:

@@ -15,6 +15,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -227,6 +228,8 @@ def _stamps(path: Path) -> _Stamps:
             status = file.stat()
         except OSError as error:
             raise from_os_error(error, file, "read") from error
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device could last for ever
+            raise FormatUnknown(f"{file} is no ordinary file, but a pipe or a device.", path=file)
         found.append((os.fsdecode(file), status.st_size, status.st_mtime_ns))
     return tuple(found)
 

@@ -208,3 +208,22 @@ def test_the_fingerprint_does_not_depend_on_what_leaves_scores_alone(changes: di
 def test_the_fingerprint_depends_on_what_changes_scores(changes: dict[str, Any], path: str) -> None:
     assert fingerprint(config(**changes)) != fingerprint(config())
     assert differences(config(), config(**changes)) == (path,)
+
+
+def test_a_pipe_a_device_and_a_folder_are_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.json"
+    os.mkfifo(pipe)
+
+    for path in (pipe, Path("/dev/zero"), tmp_path):
+        with pytest.raises(ConfigInvalid, match="is no ordinary file") as caught:
+            load_config(path)
+        assert caught.value.path == str(path)
+
+
+def test_no_more_is_read_than_a_config_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("survey.config.MAX_CONFIG_BYTES", 100)
+    path = tmp_path / "large.json"
+    path.write_text(" " * 101)
+
+    with pytest.raises(ConfigInvalid, match="too large"):
+        load_config(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import pickle
 import threading
 from collections.abc import Iterator
@@ -272,3 +273,12 @@ def test_loading_stops_when_cancelled(store: TableStore, tmp_path: Path) -> None
 
     with pytest.raises(RequestCancelled):
         store.open(tmp_path / "s.csv", "auto", token)
+
+
+def test_a_pipe_and_a_device_are_refused_at_once(store: TableStore, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(FormatUnknown, match="is no ordinary file"):
+            store.open(path, "auto", CancelToken())

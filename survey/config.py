@@ -68,17 +68,37 @@ def save_config(path: str | Path, config: Config, *, overwrite: bool = True) -> 
     ConfigInvalid
         Its fields contradict each other.
     RequestFailed
-        The file exists and may not be overwritten, or cannot be written.
+        The file exists and may not be overwritten or is no config, or cannot be written.
     """
     file = Path(path).expanduser().absolute()
     raise_for(list(contradictions(config)), file)
     whole = normalised(config, Path.cwd())
     if not overwrite and file.exists():
         raise RequestFailed(f"{file} exists already.", path=file, hint="Choose another name, or allow overwriting.")
+    if file.exists():
+        _refuse_to_lose(file)
     if not file.parent.is_dir():
         raise FileMissing(f"There is no folder {file.parent} to save the config in.", path=file.parent)
     atomic.write_bytes(file, encode_config(whole))
     return SavedConfig(path=str(file), config=whole)
+
+
+def _refuse_to_lose(file: Path) -> None:
+    """Raise when what is at `file` is neither a config, of whatever form, nor empty: a recording, say, or a pipe."""
+    try:
+        if isinstance(read_document(file), dict):
+            return
+    except ConfigInvalid as error:
+        if file.is_file() and file.stat().st_size == 0:
+            return
+        raise _not_to_be_replaced(file) from error
+    raise _not_to_be_replaced(file)
+
+
+def _not_to_be_replaced(file: Path) -> RequestFailed:
+    what = "no config" if file.is_file() else "no ordinary file"
+    hint = "Choose another name, or remove it first if it is not needed."
+    return RequestFailed(f"{file} is {what}, so it is not replaced by one.", path=file, hint=hint)
 
 
 def encode_config(config: Config) -> bytes:

@@ -44,10 +44,13 @@ def written(path: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def refuse_existing(paths: Iterable[Path], *, overwrite: bool) -> None:
-    """Raise when one of `paths` exists, unless it may be replaced; a folder may not."""
+    """Raise when one of `paths` exists, unless it may be replaced; a folder, a pipe or a device may not."""
     for path in paths:
         if path.is_dir():
             raise RequestFailed(f"{path} is a folder.", path=path, hint="Give the name of a file.")
+        if path.exists() and not path.is_file():
+            message = f"{path} is no ordinary file, but a pipe or a device."
+            raise RequestFailed(message, path=path, hint="Choose another name.")
         if path.exists() and not overwrite:
             raise RequestFailed(f"{path} exists already.", path=path, hint="Choose another name, or allow overwriting.")
 

@@ -227,3 +227,38 @@ def test_no_more_is_read_than_a_config_may_have(tmp_path: Path, monkeypatch: pyt
 
     with pytest.raises(ConfigInvalid, match="too large"):
         load_config(path)
+
+
+@pytest.mark.parametrize("content", [b"RIFF\x24\0\0\0WAVEfmt ", b"file,owl\na.wav,1\n", b"[1, 2]"])
+def test_what_is_no_config_is_not_replaced(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "recording.wav"
+    path.write_bytes(content)
+
+    with pytest.raises(RequestFailed, match="is no config") as caught:
+        save_config(path, config(), overwrite=True)
+
+    assert caught.value.hint is not None
+    assert path.read_bytes() == content
+
+
+def test_a_pipe_and_a_folder_are_not_replaced_by_a_config(tmp_path: Path) -> None:
+    pipe, folder = tmp_path / "pipe.json", tmp_path / "folder.json"
+    os.mkfifo(pipe)
+    folder.mkdir()
+
+    for path in (pipe, folder):
+        with pytest.raises(RequestFailed, match="is no ordinary file"):
+            save_config(path, config(), overwrite=True)
+
+    assert pipe.is_fifo()
+    assert folder.is_dir()
+
+
+@pytest.mark.parametrize("content", ["", '{"an": "older form"}'])
+def test_an_empty_file_and_any_config_are_replaced(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(content)
+
+    save_config(path, config(), overwrite=True)
+
+    assert load_config(path).config == config()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -221,3 +222,25 @@ def test_relative_recordings_are_exported_with_their_place(session: ScoreSession
         str(folder / "a.wav"),
         str(folder / "b.wav"),
     }
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_pipe_is_not_replaced(session: ScoreSession, tmp_path: Path, kind: ExportFormat) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with pytest.raises(RequestFailed, match="pipe"):
+        export(text_table(session, tmp_path, DENSE), pipe, kind, overwrite=True)
+
+    assert pipe.is_fifo()
+
+
+def test_a_pipe_in_the_way_of_a_label_file_is_not_replaced(session: ScoreSession, tmp_path: Path) -> None:
+    pipe = tmp_path / "labels" / "a.wav.txt"
+    pipe.parent.mkdir()
+    os.mkfifo(pipe)
+
+    with pytest.raises(RequestFailed, match="no ordinary file"):
+        export(text_table(session, tmp_path, DENSE), pipe.parent, "audacity", overwrite=True)
+
+    assert pipe.is_fifo()

@@ -102,8 +102,11 @@ class TextSource:
         return list(by_line.values())[:MAX_PROBLEMS]
 
     def _may_end_early(self) -> bool:
-        """Whether rows may lack their last cells: without a header, or where only the header ends with a tab."""
-        return not self.table.has_header or self.columns[-1] == ""
+        """Whether rows may lack their last cells: without a header, or where only the header ends with a tab.
+
+        Raven writes no tabs for the empty cells at the end of a row; its tables are those without quotes.
+        """
+        return not self.table.has_header or not self.table.quoted or self.columns[-1] == ""
 
     def _quoting(self) -> str:
         mark = "'\"'" if self.table.quoted else "''"

@@ -77,7 +77,8 @@ def read(
     source, meaning = last
     clips, files, classes = settle(cursor, schema, ())
     if not clips:
-        first = f" Row {problems[-1].row}: {problems[-1].message}" if problems else ""
+        worst = next((problem for problem in problems if problem.row), None)
+        first = "" if worst is None else f" Row {worst.row}: {worst.message}"
         raise FormatUnknown(f"No row of {source.path.name} could be read.{first}", path=source.path)
     return TableContent(
         format=meaning.format,

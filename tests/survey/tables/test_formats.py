@@ -235,3 +235,26 @@ def test_a_folder_without_any_table(store: TableStore, tmp_path: Path) -> None:
 
     with pytest.raises(FormatUnknown, match="no tables"):
         store.open(tmp_path / "x", "auto", CancelToken())
+
+
+RAVEN_SHORT = (
+    "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)\tSpecies\tdistance\ttype\n"
+    "1\tSpectrogram 1\t1\t1.5\t4.5\t1326.3\t3266.5\tWOTH\n"
+    "2\tSpectrogram 1\t1\t6.0\t7.0\t1246.0\t2256.3\t\n"
+    "3\tSpectrogram 1\t1\t8.0\t9.0\t1000.0\t2000.0\tEATO\tnear\tsong\n"
+)
+
+
+def test_raven_leaves_out_the_empty_cells_at_the_end_of_a_row(store: TableStore, tmp_path: Path) -> None:
+    table = load(store, tmp_path / "a.Table.1.selections.txt", RAVEN_SHORT)
+
+    assert [row[1:4] for row in rows(store, table)] == [(1.5, 4.5, "WOTH"), (8, 9, "EATO")]
+    assert [problem.row for problem in table.content.problems] == [3]
+
+
+def test_when_no_row_can_be_read_the_first_is_named(store: TableStore, tmp_path: Path) -> None:
+    header = RAVEN_SHORT.partition("\n")[0]
+    rows_cut_short = "".join(f"{number}\tSpectrogram 1\t1\t1.5\n" for number in range(1, 4))
+
+    with pytest.raises(FormatUnknown, match=r"No row of .* could be read\. Row 2: "):
+        load(store, tmp_path / "a.Table.1.selections.txt", f"{header}\n{rows_cut_short}")

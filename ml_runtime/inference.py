@@ -6,8 +6,9 @@ What lives here: argv, the job folder's creation and state, progress as JSON lin
 stdout carries JSON, one object a line: {"progress": {...}} while it runs, then {"result": {...}} or {"error": {...}}.
 The result is that of inference/run. Log lines go to stderr and into the job's log.txt.
 
-Exit codes: 0 every readable recording is scored; 1 the job failed; 2 wrong usage or a config that cannot be used;
-75 stopped before the end (signal, full disk, job folder in use): go on with `--resume JOB_FOLDER`.
+Exit codes: 0 every recording is scored, but for those that are no sound (failures.csv, code 1002); 1 the job failed, or
+a recording is missing or failed for any other reason (failures.csv); 2 wrong usage or a config that cannot be used; 75
+stopped before the end (signal, full disk, job folder in use): go on with `--resume JOB_FOLDER`.
 """
 
 from __future__ import annotations
@@ -102,7 +103,18 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
     folder.write_record(ended)
     job = describe_job(str(folder.path), model_name(folder.read_config().model), ended)
     tell("result", report_job(job, ended, outcome))
-    return 0 if outcome.state == "completed" else _EXIT_FAILED
+    return 0 if outcome.state == "completed" and not _left_out(folder) else _EXIT_FAILED
+
+
+def _left_out(folder: JobFolder) -> bool:
+    """Whether a recording failed that may be sound: a script must not take the results for complete then."""
+    import csv
+
+    from rpc.errors import DecodeFailed
+
+    # Not the outcome's failures, which are only the first hundred.
+    with folder.failures_path.open(newline="", encoding="utf-8") as stream:
+        return any(int(row["code"]) != DecodeFailed.code for row in csv.DictReader(stream))
 
 
 def _open_folder(arguments: argparse.Namespace) -> JobFolder:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from schemas.config import CheckpointModel, Config, InputConfig, OutputConfig, ZooModel
+from schemas.config import CheckpointModel, Config, InputConfig, OutputConfig, RibbitModel, ZooModel
 from survey.job_folder import JobFolder
 from tests.ml_runtime.jobs import failures, predictions
 from tests.ml_runtime.test_worker import many
@@ -169,6 +169,21 @@ def test_a_job_that_fails_says_so_in_its_folder(survey, tmp_path):
     record = JobFolder.open(error["data"]["jobFolder"]).read_record()
     assert (record.state, record.code) == ("failed", 1001)
     assert "none.pt" in record.message
+
+
+def test_a_missing_recording_is_told_by_the_exit_code_and_an_unreadable_one_is_not(survey, tmp_path):
+    toad = RibbitModel(class_name="toad", signal_band_hz=(2000.0, 2500.0), pulse_rate_hz=(13.0, 22.0))
+    complete = write_config(tmp_path / "complete.json", survey, toad)
+    named = InputConfig(files=tuple(str(survey / name) for name in ("a.wav", "broken.wav", "none.wav")))
+    config = msgspec.json.decode(complete.read_bytes(), type=Config)
+    (tmp_path / "gap.json").write_bytes(msgspec.json.encode(msgspec.structs.replace(config, input=named)))
+
+    code, lines = run("--config", complete)
+    code_with_gap, lines_with_gap = run("--config", tmp_path / "gap.json")
+
+    assert (code, code_with_gap) == (0, 1)
+    assert [line["result"]["state"] for line in (lines[-1], lines_with_gap[-1])] == ["completed", "completed"]
+    assert [failure["code"] for failure in lines_with_gap[-1]["result"]["failures"]] == [1001, 1002]
 
 
 @pytest.mark.parametrize("arguments", [(), ("--confg", "x"), ("--config",)])

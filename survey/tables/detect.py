@@ -121,9 +121,9 @@ def _read_dense(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, 
 def _unknown(source: Source, wanted: Wanted) -> FormatUnknown:
     shown = ", ".join(f"`{name}`" for name in source.columns[:_SHOWN_COLUMNS])
     more = f" and {len(source.columns) - _SHOWN_COLUMNS} more" if len(source.columns) > _SHOWN_COLUMNS else ""
-    which = "no format of score tables that is known" if wanted == "auto" else f"the format `{wanted}`"
+    which = "fit no format of score tables that is known" if wanted == "auto" else f"do not fit the format `{wanted}`"
     return FormatUnknown(
-        f"The columns of {source.path.name} do not fit {which}. It has {shown}{more}.",
+        f"The columns of {source.path.name} {which}. It has {shown}{more}.",
         path=source.path,
         hint="OpenSoundscape's form has the columns file, start_time, end_time, and one column of numbers per class.",
     )

@@ -64,6 +64,9 @@ def recognise_simple(source: Source) -> Columns | None:
     if source.is_number(file):
         return None
     classes, ignored = _classes_and_others(source, {file})
+    if source.columns[file].lower() == FILE:  # in so clear a table, a column that is half numbers has bad cells
+        classes = tuple(sorted((*classes, *(index for index in ignored if source.is_number(index, half=True)))))
+        ignored = tuple(index for index in ignored if index not in classes)
     return Columns(file, None, None, classes, ()) if classes and not ignored else None
 
 

@@ -58,13 +58,16 @@ class TextTable:
         """The same file, whose first row is a row like the others."""
         return dataclasses.replace(self, sample=(self.columns, *self.sample), has_header=False)
 
-    def is_number(self, column: int) -> bool:
-        """Whether the sample holds numbers (and empty cells) in `column`, counted from 0."""
+    def is_number(self, column: int, *, half: bool = False) -> bool:
+        """Whether the sample holds numbers (and empty cells) in `column`, counted from 0.
+
+        More than half of the cells must be numbers; with `half`, as many as are none will do.
+        """
         cells = [row[column].strip() for row in self.sample if column < len(row)]
         filled = [cell for cell in cells if cell not in ABSENT]
         wrong = sum(1 for cell in filled if not _is_number(cell.replace(self.decimal, ".")))
         # A column with a few damaged cells is still one of numbers; its bad rows are told one by one.
-        return wrong * 2 < max(len(filled), 1)
+        return wrong * 2 < max(len(filled), 1) or (half and wrong * 2 == len(filled))
 
 
 def kind_of(path: Path) -> Kind:

@@ -46,8 +46,8 @@ class Source(Protocol):
     def first_line(self) -> int:
         """The line at which the first row stands, counted from 1."""
 
-    def is_number(self, column: int) -> bool:
-        """Whether a column holds numbers."""
+    def is_number(self, column: int, *, half: bool = False) -> bool:
+        """Whether a column holds numbers; with `half`, as many of its cells as are numbers may be none."""
 
     def relation(self, numbers: Collection[int], absent: Sequence[str] = ABSENT) -> str:
         """What stands behind FROM: all columns as `c0`, `c1`, ...; those in `numbers` DOUBLE, the others VARCHAR.
@@ -69,8 +69,8 @@ class TextSource:
         self.sample = table.sample
         self.first_line = 2 if table.has_header else 1
 
-    def is_number(self, column: int) -> bool:
-        return self.table.is_number(column)
+    def is_number(self, column: int, *, half: bool = False) -> bool:
+        return self.table.is_number(column, half=half)
 
     def relation(self, numbers: Collection[int], absent: Sequence[str] = ABSENT) -> str:
         table = self.table
@@ -145,7 +145,7 @@ class ParquetSource:
         self.columns = tuple(name for name, _ in described)
         self._types = tuple(kind for _, kind in described)
 
-    def is_number(self, column: int) -> bool:
+    def is_number(self, column: int, *, half: bool = False) -> bool:
         return self._types[column] in _NUMBERS or self._types[column].startswith("DECIMAL")
 
     def relation(self, numbers: Collection[int], absent: Sequence[str] = ABSENT) -> str:

@@ -282,3 +282,25 @@ def test_a_pipe_and_a_device_are_refused_at_once(store: TableStore, tmp_path: Pa
     for path in (pipe, Path("/dev/zero")):
         with pytest.raises(FormatUnknown, match="is no ordinary file"):
             store.open(path, "auto", CancelToken())
+
+
+def test_a_table_of_two_whole_files_loads_with_its_bad_row_told(store: TableStore, tmp_path: Path) -> None:
+    table = load(store, tmp_path / "s.csv", "file,owl,toad\n/a.wav,1,2\n/b.wav,oops,3\n")
+
+    assert table.content.format == "simple"
+    assert [summary.name for summary in table.content.classes] == ["owl", "toad"]
+    assert rows(store, table) == [(0, "/a.wav", 0, 0, 1, 2)]
+    assert [(problem.row, problem.message) for problem in table.content.problems] == [
+        (3, "'oops' in column 'owl' is not a number.")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [("auto", "The columns of s.csv fit no format"), ("raven", "The columns of s.csv do not fit the format `raven`")],
+)
+def test_an_unknown_table_is_refused_in_plain_words(
+    store: TableStore, tmp_path: Path, wanted: Wanted, words: str
+) -> None:
+    with pytest.raises(FormatUnknown, match=words):
+        load(store, tmp_path / "s.csv", "file,place\n/a.wav,here\n/b.wav,there\n", wanted)

@@ -107,7 +107,7 @@ def test_a_question_that_makes_no_sense_is_our_fault_not_the_files(store: TableS
 def test_a_refused_table_leaves_nothing_behind(store: TableStore, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text("name,place\nann,here\n")
 
-    with pytest.raises(Exception, match="do not fit"):
+    with pytest.raises(Exception, match="fit no format"):
         store.open(tmp_path / "bad.csv", "auto", CancelToken())
 
     assert kept(tmp_path) == set()

@@ -85,7 +85,7 @@ class PageParams(Params, frozen=True):
     files: tuple[PathText, ...] | None = None
     sort: Literal["score", "path", "row"] = "score"
     descending: bool = True
-    offset: Annotated[int, Meta(ge=0)] = 0
+    offset: Annotated[int, Meta(ge=0, le=2**53)] = 0
     limit: Annotated[int, Meta(ge=1, le=10_000)] = 100
 
 

@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rpc.cancel import CancelToken
+from rpc.decoders import decoder_for
 from rpc.errors import InvalidParams, ScoresNotFound
+from rpc.messages import decode_params
 from schemas.detections import Sample, SampleParams
 from schemas.scores import HistogramParams, LoadParams, Page, PageParams, Summary, SummaryParams
 from sidecar.scores.grouping import sites_of
@@ -143,6 +146,22 @@ def test_pages_by_recording_and_range(session: ScoreSession, folder: Path) -> No
         page(table, class_="zebra")
     with pytest.raises(InvalidParams):
         page(table, score_range=(3, 2))
+
+
+@pytest.mark.parametrize(("field", "number"), [("offset", 10**30), ("offset", 2**53 + 1), ("limit", 10**30)])
+def test_a_page_beyond_all_numbers_is_refused_by_name(field: str, number: int) -> None:
+    params = msgspec.Raw(b'{"scoresId": "", "%s": %d}' % (field.encode(), number))
+
+    with pytest.raises(InvalidParams, match=rf"^\$\.{field}: "):
+        decode_params(decoder_for(PageParams), params)
+
+
+def test_a_page_beyond_the_last_row_is_empty(session: ScoreSession, folder: Path) -> None:
+    table = open_table(session, folder, [], sparse=False)
+
+    got = page(table, offset=2**53)
+
+    assert (got.rows, got.total) == ((), 3)
 
 
 def test_a_table_of_very_many_classes_answers_as_others_do(

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 def resume(params: ResumeParams, call: Call, services: Services) -> JobReport | Future[JobReport]:
     """jobs/resume."""
+    folder = services.jobs.folder_of(params.job_id, params.job_folder)
     python = interpreter_for(params.environment, services.settings.cache_folder)
-    job = services.jobs.resume(params.job_id, params.job_folder, python, call.token, trust=params.trust)
+    job = services.jobs.resume(folder, python, call.token, trust=params.trust)
     return answer(job, call, services, wait=params.wait)
 
 

@@ -28,6 +28,7 @@ from sidecar.jobs.index import JobIndex, KnownJob
 from sidecar.jobs.queue import JobQueue
 from sidecar.jobs.recovery import settled_record
 from sidecar.jobs.removal import delete_job
+from sidecar.jobs.state import ACTIVE
 from sidecar.jobs.worker import IDLE_SECONDS, WorkerKeeper
 from survey.config import normalised, scoring_differences, scoring_part
 from survey.job_folder import JobFolder, JobRecord
@@ -86,22 +87,35 @@ class JobManager:
         self._queue.put(job)
         return job
 
-    def resume(
-        self, job_id: str | None, job_folder: str | None, python: Path, token: CancelToken, *, trust: bool = False
-    ) -> ActiveJob:
-        """Go on with a job. With nothing left to do it has ended when this returns.
+    def folder_of(self, job_id: str | None, job_folder: str | None) -> JobFolder:
+        """The folder of the job that is named by one of the two.
+
+        Raises
+        ------
+        InvalidParams
+            Both are given, or neither.
+        JobNotFound
+            There is no such job, or its folder is gone.
+        """
+        if (job_id is None) == (job_folder is None):
+            raise InvalidParams("$: give either `jobId` or `jobFolder`.")
+        if job_folder is not None:
+            return JobFolder.open(path_from_wire(job_folder, "$.jobFolder"))
+        return JobFolder.open(path_from_wire(self.get(str(job_id)).job_folder))
+
+    def resume(self, folder: JobFolder, python: Path, token: CancelToken, *, trust: bool = False) -> ActiveJob:
+        """Go on with the job in `folder`. With nothing left to do it has ended when this returns.
 
         Raises
         ------
         JobNotFound
-            There is no such job, or its folder is gone.
+            Its job.json cannot be read.
         Busy
             It is under way, here or in another program.
         ConfigInvalid
             Its config.json asks for other scores than those it has.
         FileMissing, PermissionRefused, DiskFull
         """
-        folder = self._folder_of(job_id, job_folder)
         settled_record(folder)
         lock = folder.lock()
         try:
@@ -132,9 +146,20 @@ class JobManager:
         Raises
         ------
         JobNotFound
+        Busy
+            Another program runs it, which alone can stop it; or it is ending this moment.
         """
         job = self._queue.cancel(job_id)
-        return self.get(job_id) if job is None else job.job()
+        if job is not None:
+            return job.job()
+        ended = self.get(job_id)
+        if ended.state in ACTIVE:
+            raise Busy(
+                f"The job {job_id} is run by another program, or is just ending.",
+                path=ended.job_folder,
+                hint="Cancel it in the window that started it.",
+            )
+        return ended
 
     def get(self, job_id: str) -> Job:
         """A job, whichever sidecar ran it. Raises JobNotFound."""
@@ -210,13 +235,6 @@ class JobManager:
 
         job.begin()
         job.skip(answer)
-
-    def _folder_of(self, job_id: str | None, job_folder: str | None) -> JobFolder:
-        if (job_id is None) == (job_folder is None):
-            raise InvalidParams("$: give either `jobId` or `jobFolder`.")
-        if job_folder is not None:
-            return JobFolder.open(path_from_wire(job_folder, "$.jobFolder"))
-        return JobFolder.open(path_from_wire(self.get(str(job_id)).job_folder))
 
     def _changed(self, job: Job) -> None:
         self._notify("jobs/changed", JobChanged(job=job))

@@ -13,6 +13,7 @@ from rpc.call import Progress
 from rpc.methods import NoParams
 from schemas.env import CheckParams, Environment, EnvironmentChoice, RemovedEnvironment, RemoveParams, SetupParams
 from schemas.health import Health
+from schemas.jobs import JobReport, ResumeParams
 from schemas.models import ListParams, ModelList
 from tests.e2e.conftest import start_sidecar
 from tests.sidecar.environment import tiny
@@ -134,6 +135,22 @@ def test_what_needs_an_environment_says_how_to_get_one(sidecar, tmp_path):
     assert refused.value.error.code == 1005
     assert refused.value.error.data is not None
     assert "env/setup" in (refused.value.error.data.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("params", "code"),
+    [
+        (ResumeParams(), -32602),
+        (ResumeParams(job_id="a", job_folder="b"), -32602),
+        (ResumeParams(job_id="unknown"), 1016),
+        (ResumeParams(job_folder="/no/such/folder"), 1016),
+    ],
+)
+def test_what_is_to_be_resumed_is_looked_at_before_the_environment(sidecar, params, code):
+    with pytest.raises(Refused) as refused:
+        sidecar.call("jobs/resume", params, JobReport)
+
+    assert refused.value.error.code == code
 
 
 def test_an_environment_is_removed(sidecar, tmp_path):

@@ -74,7 +74,7 @@ class Jobs:
         return job, release
 
     def resume(self, job: ActiveJob) -> ActiveJob:
-        return self.manager.resume(job.job_id, None, PYTHON, CancelToken())
+        return self.manager.resume(self.manager.folder_of(job.job_id, None), PYTHON, CancelToken())
 
 
 def sound(path: Path) -> None:

@@ -244,7 +244,7 @@ def test_a_finished_job_is_answered_at_once_without_a_worker(make_jobs: Callable
     first.manager.close()
     second = make_jobs(state="other state")
 
-    again = second.manager.resume(None, str(job.folder.path), PYTHON, CancelToken())
+    again = second.manager.resume(job.folder, PYTHON, CancelToken())
 
     report = again.future.result(0)
     assert (report.state, report.files_total, report.files_done, report.files_skipped) == ("completed", 2, 0, 2)
@@ -282,7 +282,7 @@ def test_a_job_under_way_cannot_be_resumed_here_or_elsewhere(make_jobs: Callable
     with pytest.raises(Busy):
         jobs.resume(job)
     with pytest.raises(Busy):
-        other.manager.resume(None, str(job.folder.path), PYTHON, CancelToken())
+        other.manager.resume(job.folder, PYTHON, CancelToken())
 
     assert job.state == "running"
 
@@ -296,7 +296,7 @@ def test_what_is_no_job_cannot_be_resumed(jobs: Jobs, tmp_path: Path) -> None:
         ("a", "b", InvalidParams),
     ):
         with pytest.raises(error):
-            jobs.manager.resume(job_id, folder, PYTHON, CancelToken())
+            jobs.manager.folder_of(job_id, folder)
 
 
 # ---------------------------------------------------------------- the end of a sidecar
@@ -333,6 +333,16 @@ def test_a_job_that_another_sidecar_runs_is_not_called_interrupted(make_jobs: Ca
     other = make_jobs()
 
     assert other.manager.get(job.job_id).state == "running"
+
+
+def test_a_job_that_another_sidecar_runs_can_only_be_cancelled_there(make_jobs: Callable[..., Jobs]) -> None:
+    job, _ = make_jobs().waiting()
+
+    with pytest.raises(Busy) as caught:
+        make_jobs().manager.cancel(job.job_id)
+
+    assert caught.value.path == str(job.folder.path)
+    assert job.state == "running"
 
 
 # ---------------------------------------------------------------- lists, logs, removal

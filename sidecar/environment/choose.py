@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rpc.errors import EnvironmentNotReady
+from rpc.errors import EnvironmentNotReady, InvalidParams
 from schemas.env import Environment, EnvironmentChoice
 from sidecar.environment.locate import chosen_folder, interpreter_in
 from sidecar.environment.marker import has_marker
@@ -28,9 +28,13 @@ def interpreter_for(choice: EnvironmentChoice, cache_folder: Path) -> Path:
 
     Raises
     ------
+    InvalidParams
+        Both are given.
     EnvironmentNotReady
         There is no such interpreter, or the environment was not finished or was damaged; the hint says what to do.
     """
+    if choice.python is not None and choice.folder is not None:
+        raise InvalidParams("$.environment: give either `folder` or `python`, not both.")
     if choice.python is not None:
         python = Path(choice.python).absolute()
         if not python.is_file():

@@ -33,6 +33,7 @@ IDLE_SECONDS = 600.0
 _TAIL_LINES = 100
 _TAIL_SECONDS = 1.0
 _END_GRACE = 1.0
+_LOOK_SECONDS = 5.0
 _FAULT = re.compile(r"Traceback|fatal\b|[\w.]*(Error|Exception)\b(:|$)|terminate called", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,9 @@ class Worker:
                 f"The ML environment lacks {package}.", path=self.python, hint="Set up the ML environment again."
             )
         how = child.describe_exit(self._process)
+        if how.startswith("exit code") and not _is_python(self.python):
+            advice = "Correct the setting for the ML environment, or set one up (env/setup)."
+            return EnvironmentNotReady(f"{self.python} is no Python interpreter.", path=self.python, hint=advice)
         fault = _fault_in(lines)
         said = f" It said last: {fault}" if fault else ""
         return WorkerCrashed(f"The process that runs the model ended unexpectedly ({how}).{said}", hint=_advice(how))
@@ -118,6 +122,14 @@ class Worker:
             line = raw.decode("utf-8", "replace").rstrip()
             self._tail.append(line)
             log.info("worker %d: %s", self._process.pid, line)
+
+
+def _is_python(program: Path) -> bool:
+    """Whether it can add; asked only of what has just ended, for a run need not wait for this."""
+    try:
+        return child.run([program, "-I", "-c", "print(40 + 2)"], timeout=_LOOK_SECONDS).stdout.strip() == b"42"
+    except RequestFailed:
+        return False
 
 
 def _fault_in(lines: Sequence[str]) -> str | None:

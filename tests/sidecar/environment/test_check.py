@@ -215,6 +215,11 @@ def test_a_run_without_an_environment_is_told_what_to_do(tmp_path, choice):
     assert "env/setup" in (refused.value.hint or "")
 
 
+def test_a_run_is_not_left_to_choose_between_a_folder_and_an_interpreter(ready):
+    with pytest.raises(InvalidParams, match=r"\$\.environment: give either"):
+        interpreter_for(EnvironmentChoice(folder=str(ready), python=sys.executable), Path("/unused"))
+
+
 def test_a_run_never_starts_on_an_unfinished_environment(ready):
     write_marker(ready, Marker(state="pending"))
 

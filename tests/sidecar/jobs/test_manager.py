@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -132,6 +133,19 @@ def test_an_interpreter_that_is_none(jobs: Jobs) -> None:
         job.future.result(PATIENCE_SECONDS)
 
     assert jobs.manager.get(job.job_id).state == "failed"
+
+
+@posix
+@pytest.mark.parametrize("program", ["true", "false", "echo"])
+def test_a_program_that_is_no_interpreter(jobs: Jobs, program: str) -> None:
+    path = shutil.which(program)
+    assert path is not None
+    job = jobs.manager.start(jobs.config(), Path(path), CancelToken())
+
+    with pytest.raises(EnvironmentNotReady, match="is no Python interpreter"):
+        job.future.result(PATIENCE_SECONDS)
+    with pytest.raises(EnvironmentNotReady, match="is no Python interpreter"):
+        jobs.manager.models(Path(path), CancelToken()).result(PATIENCE_SECONDS)
 
 
 def test_a_worker_that_speaks_no_protocol(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:

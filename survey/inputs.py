@@ -1,5 +1,8 @@
 """The recordings that a config names: files, folders and patterns become one list, each recording once.
 
+Files come first, in the order in which they are named: whoever names them meant it. What folders and patterns hold
+follows in natural order.
+
 What lives here: that expansion, and the check whether recordings can be read. What must not: reading sound
 (recordings.py), walking folders (walk.py).
 
@@ -28,7 +31,7 @@ _WILDCARDS = set("*?[]")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The recordings in natural order; what was wrong, each with its place in the config; what was odd."""
+    """The recordings in their order; what was wrong, each with its place in the config; what was odd."""
 
     recordings: tuple[Path, ...]
     problems: tuple[tuple[str, RequestFailed], ...]
@@ -36,7 +39,7 @@ class Found:
 
 
 def find_recordings(chosen: InputConfig, token: CancelToken) -> tuple[Path, ...]:
-    """The recordings that `chosen` names, as absolute paths in natural order, each once.
+    """The recordings that `chosen` names, as absolute paths: files as they are named, then all others, each once.
 
     Two paths of one file (a link, say) count as one recording, under the path found first.
 
@@ -59,7 +62,8 @@ def look_for_recordings(chosen: InputConfig, token: CancelToken) -> Found:
     """As `find_recordings`, but with everything that is wrong in one answer instead of an error."""
     problems: list[tuple[str, RequestFailed]] = []
     warnings: list[str] = []
-    paths = [path_from_wire(text, f"$.input.files[{index}]") for index, text in enumerate(chosen.files)]
+    named = [path_from_wire(text, f"$.input.files[{index}]") for index, text in enumerate(chosen.files)]
+    paths: list[Path] = []
     for index, text in enumerate(chosen.folders):
         place = f"$.input.folders[{index}]"
         try:
@@ -75,7 +79,7 @@ def look_for_recordings(chosen: InputConfig, token: CancelToken) -> Found:
         paths += matching
         if not matching:
             warnings.append(f"No recording matches the pattern {text}.")
-    recordings = _in_natural_order(_each_once(paths, token))
+    recordings = tuple(_each_once([*named, *_in_natural_order(paths)], token))
     if not recordings and not problems:
         problems.append(("$.input", _nothing_found(chosen)))
     return Found(recordings, tuple(problems), tuple(warnings))

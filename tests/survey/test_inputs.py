@@ -26,7 +26,7 @@ def find(folder: Path, **chosen: tuple[str, ...]) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in found]
 
 
-def test_recordings_come_in_natural_order_from_all_sources(tmp_path: Path) -> None:
+def test_recordings_of_folders_and_patterns_come_in_natural_order(tmp_path: Path) -> None:
     for name in ("site10/a.wav", "site2/b10.wav", "site2/b9.WAV", "site2/deep/c.flac"):
         sound(tmp_path / name)
     (tmp_path / "site2" / "notes.txt").write_text("x")
@@ -34,6 +34,18 @@ def test_recordings_come_in_natural_order_from_all_sources(tmp_path: Path) -> No
     found = find(tmp_path, folders=(str(tmp_path / "site2"),), patterns=(str(tmp_path / "site1*/*"),))
 
     assert found == ["site2/b9.WAV", "site2/b10.wav", "site2/deep/c.flac", "site10/a.wav"]
+
+
+def test_named_files_come_first_and_in_the_order_given(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav", "c.wav", "d.wav"):
+        sound(tmp_path / name)
+
+    found = find(
+        tmp_path, files=(str(tmp_path / "d.wav"), str(tmp_path / "b.wav"), str(tmp_path / "d.wav")),
+        folders=(str(tmp_path),),
+    )  # fmt: skip
+
+    assert found == ["d.wav", "b.wav", "a.wav", "c.wav"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
@@ -55,7 +67,7 @@ def test_a_recording_counts_once_however_it_is_named(tmp_path: Path) -> None:
 def test_a_missing_file_stays_in_the_list_to_be_reported(tmp_path: Path) -> None:
     sound(tmp_path / "b.wav")
 
-    assert find(tmp_path, files=(str(tmp_path / "b.wav"), str(tmp_path / "a.wav"))) == ["a.wav", "b.wav"]
+    assert find(tmp_path, files=(str(tmp_path / "b.wav"), str(tmp_path / "a.wav"))) == ["b.wav", "a.wav"]
 
 
 def test_a_missing_folder_is_an_error_that_names_it(tmp_path: Path) -> None:

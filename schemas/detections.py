@@ -10,6 +10,7 @@ from rpc.errors import ErrorObject
 from rpc.methods import Params
 from schemas.audio import AudioSettings, Clip, Delivery, Include, SpectrogramSettings
 from schemas.base import Input, Wire
+from schemas.scores import Score
 
 
 class Render(Input, frozen=True):
@@ -47,7 +48,7 @@ class Detection(Wire, frozen=True):
     path: str
     start_seconds: float
     end_seconds: float
-    score: float
+    score: Score
     row: int
     clip: Clip | None = None
     error: ErrorObject | None = None

@@ -68,7 +68,7 @@ class CloseParams(Params, frozen=True):
     scores_id: str
 
 
-Score = Annotated[float, Meta(description="a score; the infinities are sent as the largest numbers there are")]
+Score = Annotated[float | None, Meta(description="a score; an infinite one is sent as null")]
 ScoreRange = tuple[float, float]
 
 
@@ -145,7 +145,10 @@ class SummaryParams(Params, frozen=True):
 
 
 class SummaryGroup(Wire, frozen=True):
-    """A group, its number of scores, and the highest. `key` is null where the time or the site is not known."""
+    """A group, its number of scores, and the highest. `key` is null where the time or the site is not known.
+
+    `max` is null without any score, and where the highest is infinite.
+    """
 
     key: str | None
     count: int

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rpc.cancel import CancelToken
 from schemas.scores import Page, PageParams, ScoreRow
-from sidecar.scores.questions import clips_of, finite, scores_of, within
+from sidecar.scores.questions import clips_of, scores_of, within
 from sidecar.scores.session import OpenTable
 from survey.database import literal
 from survey.paths import path_to_wire
@@ -63,5 +63,5 @@ def _row(table: OpenTable, row: _Row) -> ScoreRow:
         start_seconds=start,
         end_seconds=end,
         class_=table.stored.content.classes[position].name,
-        score=finite(score),
+        score=score,
     )

@@ -9,7 +9,6 @@ Absent scores and NaN are in no answer.
 from __future__ import annotations
 
 import math
-import sys
 
 from rpc.errors import InvalidParams
 from sidecar.scores.session import OpenTable
@@ -61,8 +60,3 @@ def within(score_range: tuple[float, float] | None, path: str = "$.scoreRange", 
 def number(value: float) -> str:
     """A DOUBLE in SQL, bit for bit."""
     return f"CAST('{value!r}' AS DOUBLE)"
-
-
-def finite(score: float) -> float:
-    """JSON knows no infinity; the largest number there is keeps the order."""
-    return max(-sys.float_info.max, min(score, sys.float_info.max))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from rpc.cancel import CancelToken
 from schemas.detections import Detection, Sample, SampleParams
 from sidecar.scores.grouping import GROUP_SQL, add_groups
-from sidecar.scores.questions import clips_of, finite, scores_of, within
+from sidecar.scores.questions import clips_of, scores_of, within
 from sidecar.scores.session import OpenTable
 from survey.paths import path_to_wire
 
@@ -79,6 +79,6 @@ def _detection(table: OpenTable, row: tuple[int, float, str, float, float], whol
         path=path_to_wire(table.recordings.find(name)),
         start_seconds=start,
         end_seconds=whole_file_seconds if start == end == 0 else end,
-        score=finite(score),
+        score=score,
         row=number,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from rpc.cancel import CancelToken
 from schemas.scores import Summary, SummaryGroup, SummaryParams
 from sidecar.scores.grouping import GROUP_SQL, add_groups
-from sidecar.scores.questions import clips_of, finite, number, scores_of
+from sidecar.scores.questions import clips_of, number, scores_of
 from sidecar.scores.session import OpenTable
 from survey.paths import path_to_wire
 
@@ -48,4 +48,4 @@ def _by_class(table: OpenTable, position: int | None, chosen: str, token: Cancel
 
 
 def _group(key: str | None, count: int, high: float | None) -> SummaryGroup:
-    return SummaryGroup(key=key, count=count, max=None if high is None else finite(high))
+    return SummaryGroup(key=key, count=count, max=high)

@@ -44,10 +44,11 @@ CHORUS = "chorus.wav"
 
 @dataclass(frozen=True)
 class Ranked:
-    """A detection and the class it is of."""
+    """A detection, the class it is of, and its score, which is finite."""
 
     class_name: str
     detection: Detection
+    score: float
 
 
 class Demo:
@@ -139,13 +140,14 @@ class Demo:
         say(f"5. Scores: {scores.row_count} clips, {len(scores.classes)} classes in {shown(report.job_folder)}")
         classes = sorted((c for c in scores.classes if c.max is not None), key=lambda c: -(c.max or 0))[:ROWS]
         ranked = [
-            Ranked(class_.name, detection)
+            Ranked(class_.name, detection, detection.score)
             for class_ in classes
             for detection in self.sidecar.call(
                 "detections/sample", SampleParams(scores_id=scores.scores_id, class_=class_.name, count=ROWS), Sample
             ).detections
+            if detection.score is not None
         ]
-        return sorted(ranked, key=lambda one: -one.detection.score)[:ROWS]
+        return sorted(ranked, key=lambda one: -one.score)[:ROWS]
 
     def draw(self, ranked: list[Ranked]) -> None:
         """audio/clip: one spectrogram per detection."""
@@ -156,7 +158,7 @@ class Demo:
         for number, one in enumerate(ranked, 1):
             picture = folder / picture_name(number, one)
             picture.write_bytes(self.spectrogram(one.detection))
-            cards.append(Card(picture, f"{number}. {one.class_name}  {one.detection.score:.3g}", where(one.detection)))
+            cards.append(Card(picture, f"{number}. {one.class_name}  {one.score:.3g}", where(one.detection)))
         sheet = self.output / "detections.png"
         write_sheet(cards, sheet)
         say(f"6. Spectrograms of the top {len(ranked)} in {shown(folder)}, all in {shown(sheet)}")
@@ -186,7 +188,7 @@ class Demo:
         rows = [
             [
                 str(number),
-                f"{one.detection.score:.3g}",
+                f"{one.score:.3g}",
                 one.class_name,
                 Path(one.detection.path).name,
                 f"{one.detection.start_seconds:.1f} - {one.detection.end_seconds:.1f} s",

@@ -217,7 +217,7 @@ export interface Detection {
   path: string;
   startSeconds: number;
   endSeconds: number;
-  score: number;
+  score: number | null;
   row: number;
   clip: Clip | null;
   error: ErrorObject | null;
@@ -841,7 +841,7 @@ export interface ScoreRow {
   startSeconds: number;
   endSeconds: number;
   class: string;
-  score: number;
+  score: number | null;
 }
 
 /**
@@ -995,6 +995,8 @@ export interface Summary {
 
 /**
  * A group, its number of scores, and the highest. `key` is null where the time or the site is not known.
+ *
+ * `max` is null without any score, and where the highest is infinite.
  */
 export interface SummaryGroup {
   key: string | null;

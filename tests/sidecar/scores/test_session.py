@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,10 +15,13 @@ from hypothesis import strategies as st
 
 from rpc.cancel import CancelToken
 from rpc.errors import FileMissing, InvalidParams, ScoresNotFound
+from rpc.wiretext import encode_json
 from schemas.detections import Sample, SampleParams
-from schemas.scores import LoadParams, ScoreTable
+from schemas.scores import LoadParams, PageParams, ScoreTable, SummaryParams
+from sidecar.scores.page import page_of
 from sidecar.scores.sampling import sample_detections
 from sidecar.scores.session import ScoreSession
+from sidecar.scores.summary import summary_of
 
 DENSE = "file,start_time,end_time,owl,toad\n/a.wav,0,5,1.5,-2\n/a.wav,5,10,0.5,3\n/b.wav,0,5,,7\n"
 SPARSE = "file,start_time,end_time,class,score\n/a.wav,0,3,owl,0.5\n/a.wav,0,3,toad,0.9\n/b.wav,3,6,owl,0.7\n"
@@ -39,6 +44,11 @@ def load(session: ScoreSession, path: Path, content: str, audio_root: Path | Non
 def sample(session: ScoreSession, table: ScoreTable, name: str, **more: object) -> Sample:
     params = SampleParams(scores_id=table.scores_id, class_=name, **more)  # type: ignore[arg-type]
     return sample_detections(session.get(table.scores_id), params, CancelToken())
+
+
+def wire(result: object) -> Any:
+    """What a client gets of `result`."""
+    return json.loads(encode_json(result))
 
 
 def test_a_table_is_described(session: ScoreSession, tmp_path: Path) -> None:
@@ -82,13 +92,20 @@ def test_a_row_for_a_whole_file_is_shown_by_its_beginning(session: ScoreSession,
     assert (detection.start_seconds, detection.end_seconds) == (0, 3)
 
 
-def test_an_infinite_score_keeps_its_place_as_a_number(session: ScoreSession, tmp_path: Path) -> None:
-    content = "file,start_time,end_time,owl\n/a.wav,0,5,1\n/b.wav,0,5,inf\n/c.wav,0,5,nan\n"
+def test_an_infinite_score_keeps_its_place_and_is_null_on_the_wire(session: ScoreSession, tmp_path: Path) -> None:
+    content = "file,start_time,end_time,owl\n/a.wav,0,5,1\n/b.wav,0,5,inf\n/c.wav,0,5,nan\n/d.wav,0,5,-inf\n"
 
-    found = sample(session, load(session, tmp_path / "s.csv", content), "owl")
+    table = load(session, tmp_path / "s.csv", content)
 
-    assert [d.path for d in found.detections] == ["/b.wav", "/a.wav"]
-    assert all(math.isfinite(d.score) for d in found.detections)
+    opened, token = session.get(table.scores_id), CancelToken()
+    found = wire(sample(session, table, "owl"))["detections"]
+    rows = wire(page_of(opened, PageParams(scores_id=""), token))["rows"]
+    groups = wire(summary_of(opened, SummaryParams(scores_id="", by="class"), token))["groups"]
+
+    assert [(d["path"], d["score"]) for d in found] == [("/b.wav", None), ("/a.wav", 1), ("/d.wav", None)]
+    assert [(row["path"], row["score"]) for row in rows] == [("/b.wav", None), ("/a.wav", 1), ("/d.wav", None)]
+    assert groups == [{"key": "owl", "count": 3, "max": None}]
+    assert wire(table)["classes"] == [{"name": "owl", "count": 3, "min": 1, "max": 1, "mean": 1}]
 
 
 def test_a_class_that_is_not_there_is_told_with_the_nearest(session: ScoreSession, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from schemas.base import BandHz, Input, NonNegative, Wire
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 PathText = Annotated[str, Meta(min_length=1)]
-Positive = Annotated[float, Meta(gt=0)]
 OutputFormat = Literal["csv", "parquet"]
 Device = Annotated[str, Meta(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:1")]
 
@@ -33,14 +32,15 @@ class RibbitModel(Input, frozen=True, tag_field="source", tag="ribbit"):
     """RIBBIT, the pulse-rate detector of OpenSoundscape (Lapp et al. 2021, Methods in Ecology and Evolution).
 
     `signal_band_hz` holds the call, `pulse_rate_hz` the pulses per second sought, `noise_bands_hz` bands
-    whose energy is subtracted. `spectrogram_window_samples` is the window of the amplitude envelope.
+    whose energy is subtracted; the lower end of each lies below the upper. Clips are 0.05 to 3600 s long.
+    `spectrogram_window_samples` is the window of the amplitude envelope.
     """
 
     class_name: Name
     signal_band_hz: BandHz
     pulse_rate_hz: BandHz
     noise_bands_hz: tuple[BandHz, ...] = ()
-    clip_seconds: Positive = 5.0
+    clip_seconds: Annotated[float, Meta(ge=0.05, le=3600)] = 5.0
     spectrogram_window_samples: Annotated[int, Meta(ge=16, le=65536)] = 512
 
 
@@ -48,7 +48,10 @@ ModelConfig = ZooModel | CheckpointModel | RibbitModel
 
 
 class InputConfig(Input, frozen=True):
-    """The recordings: files, all recordings below folders, and glob patterns. A recording counts once."""
+    """The recordings: files, all recordings below folders, and glob patterns. A recording counts once.
+
+    Files come first, in the order given, then the others in natural order.
+    """
 
     files: tuple[PathText, ...] = ()
     folders: tuple[PathText, ...] = ()

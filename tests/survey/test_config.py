@@ -262,3 +262,24 @@ def test_an_empty_file_and_any_config_are_replaced(tmp_path: Path, content: str)
     save_config(path, config(), overwrite=True)
 
     assert load_config(path).config == config()
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"clipSeconds": 0.01}, "$.model.clipSeconds"),
+        ({"clipSeconds": 4000}, "$.model.clipSeconds"),
+        ({"clipSeconds": -1}, "$.model.clipSeconds"),
+        ({"signalBandHz": [2500, 2000]}, "$.model.signalBandHz"),
+        ({"pulseRateHz": [13, 13]}, "$.model.pulseRateHz"),
+    ],
+)
+def test_nonsense_about_a_ribbit_model_is_refused_with_its_place(changes: dict[str, Any], place: str) -> None:
+    problems = check_config(document(model=RIBBIT | changes))
+
+    assert [problem.path for problem in problems] == [place]
+
+
+@pytest.mark.parametrize("seconds", [0.05, 3600])
+def test_clips_may_be_as_short_and_as_long_as_it_says(seconds: float) -> None:
+    assert check_config(document(model=RIBBIT | {"clipSeconds": seconds})) == []

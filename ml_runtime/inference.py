@@ -73,6 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> int:
     """Run the job in `folder`, whose lock is held, and keep its job.json."""
+    from contextlib import suppress
+
     from msgspec.structs import replace
 
     from ml_runtime import run, worker
@@ -80,7 +82,8 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
     from rpc.call import Progress
     from rpc.errors import InternalError, RequestCancelled, RpcError
     from survey.job_folder import model_name
-    from survey.job_report import describe_job, report_job, with_outcome
+    from survey.job_report import describe_job, report_job, with_events, with_outcome
+    from survey.ledger import Ledger
 
     record = replace(folder.read_record(), state="running", started_at=_now(), ended_at=None, message=None, code=None)
     folder.write_record(record)
@@ -94,6 +97,8 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
     except Exception as error:
         failure = error if isinstance(error, RpcError) else InternalError(f"The job failed by a fault of ours: {error}")
         state: JobState = "cancelled" if isinstance(error, RequestCancelled) else "failed"
+        with suppress(RpcError):
+            record = with_events(record, Ledger(folder.ledger_path).read())
         folder.write_record(replace(record, state=state, ended_at=_now(), message=failure.message, code=failure.code))
         failure.job_id, failure.job_folder, failure.state = record.job_id, str(folder.path), state
         if failure is not error:

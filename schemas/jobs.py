@@ -58,7 +58,9 @@ class Failure(Wire, frozen=True):
 class Job(Wire, frozen=True):
     """A job as it stands. Times are ISO 8601 in UTC; `progress` is the last that was told, while it is under way.
 
-    `files_done` counts what this run scored; `message` says why a job failed, paused or was interrupted.
+    `files_done`, `files_failed` and `clips` count what the last run did, `files_skipped` the recordings that runs
+    before it had done. Of a run that stopped early they count the recordings that it finished. `message` says why
+    a job failed, paused or was interrupted.
     """
 
     job_id: str
@@ -72,6 +74,7 @@ class Job(Wire, frozen=True):
     files_total: int = 0
     files_done: int = 0
     files_failed: int = 0
+    files_skipped: int = 0
     clips: int = 0
     progress: Progress | None = None
     message: str | None = None
@@ -80,11 +83,9 @@ class Job(Wire, frozen=True):
 class JobReport(Job, frozen=True):
     """What a job did so far; with `wait` false that is nothing yet.
 
-    `files_skipped` were done by an earlier run; `realtime_factor` is sound over wall time. `failures` holds the
-    first 100; failures.csv in the job folder holds all.
+    `realtime_factor` is sound over wall time. `failures` holds the first 100; failures.csv in the job folder holds all.
     """
 
-    files_skipped: int = 0
     audio_seconds: float = 0.0
     elapsed_seconds: float = 0.0
     realtime_factor: float | None = None

@@ -5,11 +5,15 @@ What lives here: that translation. What must not: reading or writing anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
 import msgspec
 
 from schemas.jobs import Job, JobReport
 from schemas.worker import JobOutcome
 from survey.job_folder import JobRecord
+from survey.ledger import AnyEvent, Done, Failed, last_events
 
 _MAX_FAILURES = 100
 
@@ -28,6 +32,28 @@ def with_outcome(record: JobRecord, outcome: JobOutcome) -> JobRecord:
     )
 
 
+def with_events(record: JobRecord, events: Iterable[AnyEvent]) -> JobRecord:
+    """The record with the numbers that a run had reached when it stopped, as its ledger tells.
+
+    Recordings count as scored once their last clip is in a closed part; what was scored of others is kept, but is in
+    no number.
+    """
+    begun = _moment(record.started_at)
+    last = last_events(events).values()
+    done = [event for event in last if isinstance(event, Done)]
+    ours = [event for event in done if _moment(event.at) >= begun]
+    failed = sum(isinstance(event, Failed) and _moment(event.at) >= begun for event in last)
+    return msgspec.structs.replace(
+        record,
+        files_done=len(ours),
+        files_failed=failed,
+        # Recordings that have left the input still stand in the ledger.
+        files_skipped=max(0, min(len(done) - len(ours), record.files_total - len(ours) - failed)),
+        clips=sum(event.clips - event.unreadable for event in ours),
+        audio_seconds=sum(event.audio_seconds for event in ours),
+    )
+
+
 def describe_job(job_folder: str, model: str, record: JobRecord) -> Job:
     """The job of `record`; `job_folder` is its path as it stands on the wire, `model` the model's name for people."""
     return Job(
@@ -42,6 +68,7 @@ def describe_job(job_folder: str, model: str, record: JobRecord) -> Job:
         files_total=record.files_total,
         files_done=record.files_done,
         files_failed=record.files_failed,
+        files_skipped=record.files_skipped,
         clips=record.clips,
         message=record.message,
     )
@@ -52,10 +79,18 @@ def report_job(job: Job, record: JobRecord, outcome: JobOutcome | None = None) -
     elapsed, sound = record.elapsed_seconds, record.audio_seconds
     return JobReport(
         **{name: getattr(job, name) for name in job.__struct_fields__},
-        files_skipped=record.files_skipped,
         audio_seconds=sound,
         elapsed_seconds=elapsed,
         realtime_factor=sound / elapsed if elapsed > 0 else None,
         outputs=() if outcome is None else outcome.outputs,
         failures=() if outcome is None else outcome.failures[:_MAX_FAILURES],
     )
+
+
+def _moment(text: str | None) -> datetime:
+    """A time as it stands in job.json or the ledger; what is none is the beginning of time."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -22,6 +22,7 @@ from schemas.config import Config
 from schemas.jobs import Job, JobReport, JobState
 from schemas.worker import JobOutcome
 from sidecar.jobs.describe import describe, known_job
+from sidecar.jobs.recovery import numbers_reached
 from sidecar.jobs.state import follow
 from survey.job_folder import JobFolder
 from survey.job_report import report_job, with_outcome
@@ -164,6 +165,7 @@ class ActiveJob:
             state = "paused"
         message = None if state == "cancelled" else error.message
         with self._guard:
+            self._record = numbers_reached(self.folder, self._record)
             self._end_in(state, message, None if state == "cancelled" else error.code)
         error.job_id, error.job_folder, error.state = self.job_id, self._known.job_folder, self.state
         self._settle(lambda: self.future.set_exception(error))

@@ -9,7 +9,7 @@ import msgspec
 
 from rpc.call import Progress
 from schemas.config import Config
-from schemas.jobs import Job, OutputFile
+from schemas.jobs import Job, JobReport, OutputFile
 from sidecar.jobs.index import KnownJob
 from sidecar.jobs.state import follow
 from survey.job_folder import JobFolder, JobRecord, model_name
@@ -62,6 +62,19 @@ def requeued(record: JobRecord) -> JobRecord:
         audio_seconds=0.0,
         elapsed_seconds=0.0,
     )
+
+
+def as_it_was(record: JobRecord) -> JobRecord:
+    """The record of a job that is resumed although nothing is left to do: its numbers stay."""
+    return msgspec.structs.replace(record, state=follow(record.state, "queued"))
+
+
+def did_nothing(report: JobReport, recordings: int, outputs: tuple[OutputFile, ...]) -> JobReport:
+    """The answer to resuming a job of which nothing was left: every recording was done before."""
+    return msgspec.structs.replace(
+        report, files_done=0, files_failed=0, files_skipped=recordings, clips=0, audio_seconds=0.0,
+        elapsed_seconds=0.0, realtime_factor=None, outputs=outputs,
+    )  # fmt: skip
 
 
 def existing_outputs(folder: JobFolder, config: Config) -> tuple[OutputFile, ...]:

@@ -22,7 +22,7 @@ from schemas.jobs import Job, JobChanged, JobReport, JobState
 from schemas.models import ModelList
 from schemas.worker import ModelsParams
 from sidecar.jobs.active import ActiveJob
-from sidecar.jobs.describe import describe, existing_outputs, known_job, out_of_reach, requeued
+from sidecar.jobs.describe import as_it_was, describe, did_nothing, existing_outputs, known_job, out_of_reach, requeued
 from sidecar.jobs.finished import nothing_left
 from sidecar.jobs.index import JobIndex, KnownJob
 from sidecar.jobs.queue import JobQueue
@@ -124,7 +124,8 @@ class JobManager:
                 _refuse_other_scores(folder, record.scoring, scoring_part(config))
             recordings = check_ready(config, token)
             done = nothing_left(folder, recordings)
-            self._write_queued(folder, requeued(record), config, len(recordings))
+            again = as_it_was(record) if done else requeued(record)
+            self._write_queued(folder, again, config, len(recordings))
             job = ActiveJob(folder, config, lock, python, trust=trust, on_change=self._changed)
         except BaseException:
             lock.release()
@@ -231,7 +232,7 @@ class JobManager:
         outputs = existing_outputs(job.folder, job.config)
 
         def answer(report: JobReport) -> JobReport:
-            return msgspec.structs.replace(report, files_skipped=len(recordings), outputs=outputs)
+            return did_nothing(report, len(recordings), outputs)
 
         job.begin()
         job.skip(answer)

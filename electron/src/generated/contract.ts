@@ -481,6 +481,8 @@ export interface InlineBlob {
 
 /**
  * The recordings: files, all recordings below folders, and glob patterns. A recording counts once.
+ *
+ * Files come first, in the order given, then the others in natural order.
  */
 export interface InputConfig {
   files?: ReadonlyArray<string>; // default []
@@ -491,7 +493,9 @@ export interface InputConfig {
 /**
  * A job as it stands. Times are ISO 8601 in UTC; `progress` is the last that was told, while it is under way.
  *
- * `filesDone` counts what this run scored; `message` says why a job failed, paused or was interrupted.
+ * `filesDone`, `filesFailed` and `clips` count what the last run did, `filesSkipped` the recordings that runs
+ * before it had done. Of a run that stopped early they count the recordings that it finished. `message` says why
+ * a job failed, paused or was interrupted.
  */
 export interface Job {
   jobId: string;
@@ -505,6 +509,7 @@ export interface Job {
   filesTotal: number;
   filesDone: number;
   filesFailed: number;
+  filesSkipped: number;
   clips: number;
   progress: Progress | null;
   message: string | null;
@@ -527,8 +532,7 @@ export interface JobLog {
 /**
  * What a job did so far; with `wait` false that is nothing yet.
  *
- * `filesSkipped` were done by an earlier run; `realtimeFactor` is sound over wall time. `failures` holds the
- * first 100; failures.csv in the job folder holds all.
+ * `realtimeFactor` is sound over wall time. `failures` holds the first 100; failures.csv in the job folder holds all.
  */
 export interface JobReport {
   jobId: string;
@@ -542,10 +546,10 @@ export interface JobReport {
   filesTotal: number;
   filesDone: number;
   filesFailed: number;
+  filesSkipped: number;
   clips: number;
   progress: Progress | null;
   message: string | null;
-  filesSkipped: number;
   audioSeconds: number;
   elapsedSeconds: number;
   realtimeFactor: number | null;
@@ -771,7 +775,8 @@ export interface Render {
  * RIBBIT, the pulse-rate detector of OpenSoundscape (Lapp et al. 2021, Methods in Ecology and Evolution).
  *
  * `signalBandHz` holds the call, `pulseRateHz` the pulses per second sought, `noiseBandsHz` bands
- * whose energy is subtracted. `spectrogramWindowSamples` is the window of the amplitude envelope.
+ * whose energy is subtracted; the lower end of each lies below the upper. Clips are 0.05 to 3600 s long.
+ * `spectrogramWindowSamples` is the window of the amplitude envelope.
  */
 export interface RibbitModel {
   source: "ribbit";

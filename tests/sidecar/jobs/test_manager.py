@@ -28,7 +28,9 @@ from rpc.errors import (
     WorkerCrashed,
 )
 from schemas.config import InferenceConfig, InputConfig, OutputConfig, RibbitModel
+from sidecar.jobs.active import ActiveJob
 from survey.job_folder import JobFolder
+from survey.ledger import Done, Ledger, Stamp
 from tests.sidecar.jobs.conftest import PATIENCE_SECONDS, PYTHON, Jobs, sound
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals")
@@ -236,6 +238,44 @@ def test_cancelling_a_job_that_has_ended_changes_nothing(jobs: Jobs) -> None:
         jobs.manager.cancel("unknown")
 
 
+def enter(job: ActiveJob, *names: str) -> None:
+    """Write into the ledger, as a worker does, that recordings of 7 clips are done."""
+    for name in names:
+        stamp = Stamp(name, 1, 1)
+        Ledger(job.folder.ledger_path).append(Done(recording=stamp, clips=7, audio_seconds=21.0, unreadable=1))
+
+
+def test_a_job_that_stops_early_tells_how_far_it_came(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs()
+    cancelled, _ = jobs.waiting()
+    enter(cancelled, "a.wav")
+    jobs.manager.cancel(cancelled.job_id)
+    cancelled.future.exception(PATIENCE_SECONDS)
+    interrupted, _ = jobs.waiting()
+    enter(interrupted, "a.wav", "b.wav")
+    jobs.manager.close()
+    interrupted.future.exception(PATIENCE_SECONDS)
+
+    listed = {job.job_id: job for job in make_jobs().manager.list(None, 10)}
+
+    first, second = listed[cancelled.job_id], listed[interrupted.job_id]
+    assert (first.state, first.files_total, first.files_done, first.clips) == ("cancelled", 2, 1, 6)
+    assert (second.state, second.files_total, second.files_done, second.clips) == ("interrupted", 2, 2, 12)
+
+
+def test_a_job_whose_sidecar_was_killed_tells_how_far_it_came(jobs: Jobs) -> None:
+    job, release = jobs.waiting()
+    running = job.folder.read_record()
+    enter(job, "a.wav")
+    release.touch()
+    job.future.result(PATIENCE_SECONDS)
+    job.folder.write_record(running)
+
+    found = jobs.manager.get(job.job_id)
+
+    assert (found.state, found.files_done, found.files_skipped, found.clips) == ("interrupted", 1, 0, 6)
+
+
 # ---------------------------------------------------------------- resuming
 
 
@@ -263,7 +303,9 @@ def test_a_finished_job_is_answered_at_once_without_a_worker(make_jobs: Callable
     report = again.future.result(0)
     assert (report.state, report.files_total, report.files_done, report.files_skipped) == ("completed", 2, 0, 2)
     assert not second.manager.is_warm(PYTHON)
-    assert second.manager.get(job.job_id).state == "completed"
+    kept = second.manager.get(job.job_id)
+    assert (kept.state, kept.files_done, kept.files_skipped, kept.clips) == ("completed", 2, 0, 2)
+    assert job.folder.read_record().audio_seconds == 6.0
 
 
 def test_a_finished_job_to_which_a_recording_was_added_goes_on(jobs: Jobs) -> None:

@@ -109,6 +109,7 @@ def test_a_signal_stops_it_resumably(checkpoint, tmp_path):
     lines += [json.loads(line) for line in process.stdout]
     code = process.wait(TIMEOUT)
     error = lines[-1]["error"]
+    stopped = JobFolder.open(error["data"]["jobFolder"]).read_record()
     resumed_code, resumed = run("--resume", error["data"]["jobFolder"])
 
     # Assert
@@ -117,6 +118,7 @@ def test_a_signal_stops_it_resumably(checkpoint, tmp_path):
     folder = JobFolder.open(error["data"]["jobFolder"])
     assert len(predictions(folder)) == 900
     assert resumed[-1]["result"]["clips"] < 900
+    assert (stopped.files_done, stopped.clips) == (resumed[-1]["result"]["filesSkipped"], 30 * stopped.files_done)
 
 
 def test_a_folder_in_use_is_left_alone(survey, checkpoint, tmp_path):

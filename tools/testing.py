@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -13,6 +13,10 @@ from typing import IO
 from tools import setup
 from tools.paths import BUILD, ROOT
 from tools.processes import running
+
+_WITH_PROCESSES = ("tests/e2e", "tests/fuzz", "tests/rpc", "tests/tools")
+"""Tests that wait for processes more than they compute: they run beside the others."""
+_ML = "tests/ml_runtime"
 
 
 @dataclass(frozen=True)
@@ -26,26 +30,40 @@ class Outcome:
 
 
 def run_tests(*, fast: bool, arguments: Sequence[str]) -> bool:
-    """Set up what is missing, run both suites at once, print `N passed, N failed, N skipped`; whether all passed."""
+    """Set up what is missing, run all suites at once, print `N passed, N failed, N skipped`; whether all passed."""
     sidecar, ml = setup.ensure_sidecar_environment(), setup.ensure_ml_environment()
     if not fast:
         setup.ensure_archive()
-    selection = ["-m", "not slow and not archive"] if fast else []
-    options = [*selection, *arguments]
-    print("dev: tests of ml_runtime begin meanwhile; they are shown at the end", flush=True)
-    log = BUILD / "test-ml_runtime.log"
+    options = [*(["-m", "not slow and not archive"] if fast else []), *arguments]
+    elsewhere = [f"--ignore={folder}" for folder in (*_WITH_PROCESSES, _ML)]
+    suites: dict[str, list[str | Path]] = {
+        "rooms": [sidecar, "tests", *elsewhere, *options],
+        "ml_runtime": [ml, _ML, *options],
+    }
     BUILD.mkdir(exist_ok=True)
-    with log.open("wb") as output, _suite("ml_runtime", [ml, "tests/ml_runtime", *options], output) as meanwhile:
-        print("dev: tests of sidecar", flush=True)
-        with _suite("sidecar", [sidecar, "tests", "--ignore=tests/ml_runtime", *options]) as suite:
-            outcomes = [_outcome("sidecar", suite.wait())]
-        outcomes.append(_outcome("ml_runtime", meanwhile.wait()))
-    print("dev: tests of ml_runtime", flush=True)
-    print(log.read_text("utf-8", errors="replace"), flush=True)
+    outcomes = []
+    with ExitStack() as stack:
+        meanwhile = {name: stack.enter_context(_in_background(name, command)) for name, command in suites.items()}
+        print(f"dev: tests with processes of their own; those of {' and '.join(suites)} run meanwhile", flush=True)
+        with _suite("processes", [sidecar, *_WITH_PROCESSES, *options]) as suite:
+            outcomes.append(_outcome("processes", suite.wait()))
+        for name, child in meanwhile.items():
+            outcomes.append(_outcome(name, child.wait()))
+            print(f"dev: tests of {name}\n{_log(name).read_text('utf-8', errors='replace')}", flush=True)
     failed = sum(outcome.failed for outcome in outcomes) + sum(outcome.crashed for outcome in outcomes)
     passed, skipped = sum(outcome.passed for outcome in outcomes), sum(outcome.skipped for outcome in outcomes)
     print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
     return failed == 0 and passed > 0
+
+
+@contextmanager
+def _in_background(name: str, command: Sequence[str | Path]) -> Iterator[subprocess.Popen[bytes]]:
+    with _log(name).open("wb") as output, _suite(name, command, output) as child:
+        yield child
+
+
+def _log(name: str) -> Path:
+    return BUILD / f"test-{name}.log"
 
 
 def _suite(

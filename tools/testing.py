@@ -14,7 +14,7 @@ from tools import setup
 from tools.paths import BUILD, ROOT
 from tools.processes import running
 
-_WITH_PROCESSES = ("tests/e2e", "tests/fuzz", "tests/rpc", "tests/tools")
+_WITH_PROCESSES = ("tests/e2e", "tests/rpc")
 """Tests that wait for processes more than they compute: they run beside the others."""
 _ML = "tests/ml_runtime"
 

@@ -59,6 +59,13 @@ METHODS: tuple[Method, ...] = (
         "scores/export", "schemas.scores", "ExportParams", "Exported", (errors.ScoresNotFound, *_FILE, errors.DiskFull)
     ),
     Method("detections/sample", "schemas.detections", "SampleParams", "Sample", (errors.ScoresNotFound,)),
+    Method(
+        "detections/export",
+        "schemas.detections",
+        "ExportParams",
+        "ExportedDetections",
+        (errors.ScoresNotFound, errors.FileMissing, *_WRITE),
+    ),
     Method("scores/close", "schemas.scores", "CloseParams", "None", (errors.ScoresNotFound,)),
 )
 

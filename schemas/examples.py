@@ -63,5 +63,14 @@ EXAMPLES: dict[str, dict[str, Any] | None] = {
     "scores/summary": {"scoresId": "<scoresId>", "by": "file", "threshold": 0.5},
     "scores/export": {"scoresId": "<scoresId>", "path": "export.parquet", "format": "parquet", "scoreRange": [0.5, 1]},
     "detections/sample": {"scoresId": "<scoresId>", "class": "toad", "count": 3, "scoreRange": [0, 1]},
+    "detections/export": {
+        "scoresId": "<scoresId>",
+        "folder": "toads",
+        "class": "toad",
+        "scoreRange": [0.5, 1],
+        "include": ["audio", "spectrogram"],
+        "soundFormat": "flac",
+        "padBeforeSeconds": 1.0,
+    },
     "scores/close": {"scoresId": "<scoresId>"},
 }

@@ -10,31 +10,77 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from rpc.errors import from_os_error
+from rpc.errors import RequestFailed, from_os_error
 
 ASIDE_SUFFIX = ".partial"
+_LONGEST_NAME_BYTES = 200
 
 
 @contextlib.contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
+def written_aside(path: Path, *, anew: bool = False) -> Iterator[Path]:
     """Give a path beside `path` to write to; on success it is flushed to disk and takes `path`'s name.
+
+    With `anew` nothing is ever replaced, not even what has appeared at `path` meanwhile.
 
     Raises
     ------
     rpc.errors.RequestFailed
         The leaf that fits the OSError: DiskFull, PermissionRefused, FileMissing.
     """
-    aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}{ASIDE_SUFFIX}")
+    aside = aside_of(path)
     try:
         yield aside
-        _flush(aside)
-        aside.replace(path)
+        flush_file(aside)
+        if anew:
+            place_anew(aside, path)
+        else:
+            aside.replace(path)
         flush_folder(path.parent)
+    except FileExistsError as error:
+        raise RequestFailed(f"{path} exists already.", path=path, hint="Choose another name.") from error
     except OSError as error:
         raise from_os_error(error, path, "write") from error
     finally:
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
+
+
+def aside_of(path: Path) -> Path:
+    """A name beside `path` that nothing has, for what is to become `path`."""
+    name = os.fsdecode(os.fsencode(path.name)[:_LONGEST_NAME_BYTES])
+    return path.with_name(f".{name}.{os.urandom(4).hex()}{ASIDE_SUFFIX}")
+
+
+def place_anew(aside: Path, path: Path) -> None:
+    """Give the file `aside` the name `path`.
+
+    Raises
+    ------
+    FileExistsError
+        Something has that name; it stays as it is, and so does `aside`.
+    OSError
+    """
+    if os.name == "nt":  # where renaming never replaces
+        aside.rename(path)
+        return
+    try:
+        path.hardlink_to(aside)
+    except FileExistsError:
+        raise
+    except OSError:
+        _place_without_links(aside, path)
+    else:
+        aside.unlink()
+
+
+def _place_without_links(aside: Path, path: Path) -> None:
+    """For memory cards and network folders that know no hard links: take the name by an empty file first."""
+    path.open("xb").close()
+    try:
+        aside.replace(path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -65,6 +111,7 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _flush(path: Path) -> None:
+def flush_file(path: Path) -> None:
+    """Make what was written to `path` survive a power cut."""
     with path.open("rb+") as stream:
         os.fsync(stream.fileno())

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("rpc", "schemas", "survey", "sidecar", "ml_runtime")
-SIDECAR_ROOMS = ("audio", "folders", "scores", "environment", "jobs")
+SIDECAR_ROOMS = ("audio", "detections", "folders", "scores", "environment", "jobs")
 DOMAIN = {"schemas", "survey", "rpc.errors", "rpc.cancel", "rpc.decoders"}
 ML_PACKAGES = {"torch", "torchvision", "torchaudio", "opensoundscape", "bioacoustics_model_zoo", "pandas"}
 

@@ -12,6 +12,7 @@ import os
 import queue
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from rpc.cancel import CancelToken
 from rpc.errors import InternalError, InvalidParams, OutOfMemory, RpcError
@@ -26,7 +27,15 @@ Outcome = Clip | RpcError
 OnReady = Callable[[int, Outcome], None]
 """Given each clip's number and result, in order."""
 
+_Result = TypeVar("_Result", Clip, RenderedClip)
+_Render = Callable[[], RenderedClip]
+_Finish = Callable[[ClipParams, _Render], _Result]
+"""What becomes of a clip: told the request and how to render it."""
+
+_Ready = queue.SimpleQueue[tuple[int, _Result | RpcError] | None]
 _Numbered = tuple[int, ClipParams]
+_AHEAD_CLIPS = 64
+_AHEAD_SECONDS = 120.0
 _log = logging.getLogger(__name__)
 
 
@@ -56,21 +65,32 @@ class ClipRenderer:
             Within the time that one step of one clip takes.
         """
         outcomes: list[Outcome] = []
-        for number, outcome in _in_order(self._rendered(requests, token)):
+        for number, outcome in _in_order(self._rendered(requests, token, self._cached)):
             outcomes.append(outcome)
             if on_ready is not None:
                 on_ready(number, outcome)
         return outcomes
 
-    def _rendered(self, requests: Sequence[ClipParams], token: CancelToken) -> Iterator[tuple[int, Outcome]]:
+    def each(self, requests: Sequence[ClipParams], token: CancelToken) -> Iterator[RenderedClip | RpcError]:
+        """Any number of clips as bytes, in the order of `requests`; where one cannot be rendered, its error.
+
+        Nothing is cached, and few are rendered ahead of what is taken. Raises RequestCancelled as `render_all`.
+        """
+        for share in _by_turns(requests):
+            for _, outcome in _in_order(self._rendered(share, token, lambda _, render: render())):
+                yield outcome
+
+    def _rendered(
+        self, requests: Sequence[ClipParams], token: CancelToken, finish: _Finish[_Result]
+    ) -> Iterator[tuple[int, _Result | RpcError]]:
         """Clips with their numbers, as they are ready."""
-        ready: queue.SimpleQueue[tuple[int, Outcome] | None] = queue.SimpleQueue()
+        ready: _Ready[_Result] = queue.SimpleQueue()
         token.on_cancel(lambda: ready.put(None))
         cores = _cores()
         pool = ThreadPoolExecutor(cores, thread_name_prefix="clips")
         try:
             for share in _shares(requests, cores):
-                pool.submit(self._render_share, share, token, ready)
+                pool.submit(self._render_share, share, token, finish, ready)
             for _ in requests:
                 numbered = ready.get()
                 token.raise_if_cancelled()
@@ -81,19 +101,21 @@ class ClipRenderer:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _render_share(
-        self, share: list[_Numbered], token: CancelToken, ready: queue.SimpleQueue[tuple[int, Outcome] | None]
+        self, share: list[_Numbered], token: CancelToken, finish: _Finish[_Result], ready: _Ready[_Result]
     ) -> None:
         """Clips of one recording, which is opened when the first of them is not in the cache."""
         with _OnceOpened(token) as opened:
             for number, request in share:
                 if token.cancelled:
                     return
-                ready.put((number, self._outcome(request, opened, token)))
+                ready.put((number, self._outcome(request, opened, token, finish)))
 
-    def _outcome(self, request: ClipParams, opened: _OnceOpened, token: CancelToken) -> Outcome:
+    def _outcome(
+        self, request: ClipParams, opened: _OnceOpened, token: CancelToken, finish: _Finish[_Result]
+    ) -> _Result | RpcError:
         try:
             check_times(request.start_seconds, request.end_seconds)
-            return self._cached(request, lambda: render_from(opened.recording(request.path), request, token))
+            return finish(request, lambda: render_from(opened.recording(request.path), request, token))
         except RpcError as error:
             return error
         except MemoryError:
@@ -102,10 +124,10 @@ class ClipRenderer:
             _log.exception("A clip of %s failed", request.path)
             return InternalError(f"This clip of {request.path} failed by a fault of the program.", path=request.path)
 
-    def _cached(self, request: ClipParams, render: Callable[[], RenderedClip]) -> Clip:
+    def _cached(self, request: ClipParams, render: _Render) -> Clip:
         return deliver(self._remembered(request, render), request, self._blobs)
 
-    def _remembered(self, request: ClipParams, render: Callable[[], RenderedClip]) -> RenderedClip:
+    def _remembered(self, request: ClipParams, render: _Render) -> RenderedClip:
         key = self._cache.key_of(request) if self._cache is not None else None
         if self._cache is None or key is None:
             return render()
@@ -145,11 +167,11 @@ class _OnceOpened:
             self._recording.close()
 
 
-def in_batch(error: RpcError, number: int) -> RpcError:
-    """`error` of a clip in a batch: what is wrong with its own params carries its number."""
+def in_batch(error: RpcError, number: int, field: str = "clips") -> RpcError:
+    """`error` of a clip in a batch, the list `field`: what is wrong with its own params carries its number."""
     own = ("$.path", "$.startSeconds", "$.endSeconds")
     if isinstance(error, InvalidParams) and error.message.startswith(own):
-        return InvalidParams(error.message.replace("$.", f"$.clips[{number}].", 1))
+        return InvalidParams(error.message.replace("$.", f"$.{field}[{number}].", 1))
     return error
 
 
@@ -169,8 +191,19 @@ def _shares(requests: Sequence[ClipParams], cores: int) -> list[list[_Numbered]]
     return sorted(filter(None, shares), key=lambda share: share[0][0])
 
 
-def _in_order(ready: Iterable[tuple[int, Outcome]]) -> Iterator[tuple[int, Outcome]]:
-    waiting: dict[int, Outcome] = {}
+def _by_turns(requests: Sequence[ClipParams]) -> Iterator[Sequence[ClipParams]]:
+    """`requests` in shares that memory can hold at once."""
+    first, seconds = 0, 0.0
+    for number, request in enumerate(requests):
+        seconds += request.end_seconds - request.start_seconds
+        if number > first and (number - first >= _AHEAD_CLIPS or seconds > _AHEAD_SECONDS):
+            yield requests[first:number]
+            first, seconds = number, request.end_seconds - request.start_seconds
+    yield requests[first:]
+
+
+def _in_order(ready: Iterable[tuple[int, _Result | RpcError]]) -> Iterator[tuple[int, _Result | RpcError]]:
+    waiting: dict[int, _Result | RpcError] = {}
     following = itertools.count()
     number = next(following)
     for ready_number, outcome in ready:

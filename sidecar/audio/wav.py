@@ -1,6 +1,7 @@
 """Samples as a WAV file in memory.
 
-What lives here: 16-bit PCM encoding. What must not: decoding; survey/recordings.py reads.
+What lives here: 16-bit PCM encoding, and taking apart what was encoded here. What must not: reading recordings
+(survey/recordings.py).
 
 Source: RIFF and WAVE in "Multimedia Programming Interface and Data Specifications 1.0" (IBM, Microsoft, 1991).
 """
@@ -26,9 +27,22 @@ def encode_wav(samples: NDArray[np.float32], rate: int) -> bytes:
     np.rint(scaled, out=scaled)
     np.maximum(scaled, -32768.0, out=scaled)
     pcm = np.minimum(scaled, 32767.0, out=scaled).astype("<i2")
-    header = _HEADER.pack(
-        *(b"RIFF", _HEADER.size - 8 + pcm.nbytes, b"WAVE"),
+    return b"".join([_header(pcm.nbytes, rate), pcm.data])
+
+
+def pcm_of(wav: bytes) -> NDArray[np.int16]:
+    """The samples of a WAV that `encode_wav` gave, shape [samples]."""
+    return np.frombuffer(wav, "<i2", offset=_HEADER.size)
+
+
+def at_rate(wav: bytes, rate: int) -> bytes:
+    """A WAV that `encode_wav` gave, to be played at `rate` Hz."""
+    return b"".join([_header(len(wav) - _HEADER.size, rate), memoryview(wav)[_HEADER.size :]])
+
+
+def _header(data_bytes: int, rate: int) -> bytes:
+    return _HEADER.pack(
+        *(b"RIFF", _HEADER.size - 8 + data_bytes, b"WAVE"),
         *(b"fmt ", 16, _PCM, _MONO, rate, rate * _BYTES, _BYTES, 8 * _BYTES),
-        *(b"data", pcm.nbytes),
+        *(b"data", data_bytes),
     )
-    return b"".join([header, pcm.data])

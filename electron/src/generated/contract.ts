@@ -108,6 +108,17 @@ export interface CheckpointModel {
 }
 
 /**
+ * A detection to export. `class` and `score` go into the name of its files and into the table.
+ */
+export interface ChosenDetection {
+  path: string;
+  startSeconds: number;
+  endSeconds: number;
+  class?: string | null;
+  score?: number | null;
+}
+
+/**
  * A class: how many scores it has, and their range. NaN scores are not counted.
  */
 export interface ClassSummary {
@@ -221,6 +232,40 @@ export interface Detection {
   row: number;
   clip: Clip | null;
   error: ErrorObject | null;
+}
+
+/**
+ * detections/export: the clips of detections as files in `folder`, which is made if only it is missing.
+ *
+ * Which ones: those of an open table (`scoresId`) by `class` (all, without one) and `scoreRange`, the highest
+ * `limit` of them (without a limit at most 100,000 may be in range); or those listed in `detections`.
+ *
+ * A clip reaches from `padBeforeSeconds` before the detection to `padAfterSeconds` after it; what lies outside
+ * the recording is silence. Its files are called after class, score, recording and the detection's start:
+ * "Setophaga pusilla_0.87_S1_20240512_053000_723.5s.wav", with a number behind it where that is taken, for no file is
+ * ever replaced. Characters that some system does not allow in names become "_", long names are cut.
+ *
+ * The sound has 16 bits and one channel. With a `timeExpansion` of 10 it is written to be played ten times as slow:
+ * its sample rate is a tenth, rounded to whole Hz (below 1 it plays faster). Spectrograms show true time and
+ * frequency.
+ *
+ * A row that stands for a whole file gives its first `secondsWhenWholeFile` seconds.
+ */
+export interface DetectionsExportParams extends Tokens {
+  folder: string;
+  scoresId?: string | null;
+  class?: string | null;
+  scoreRange?: [number, number] | null;
+  limit?: number | null;
+  detections?: ReadonlyArray<ChosenDetection> | null;
+  include?: ReadonlyArray<"audio" | "spectrogram">; // default ["audio"]
+  soundFormat?: "flac" | "wav"; // default "wav"
+  audio?: ExportSound;
+  spectrogram?: SpectrogramSettings;
+  padBeforeSeconds?: number; // default 0.0
+  padAfterSeconds?: number; // default 0.0
+  timeExpansion?: number; // default 1.0
+  secondsWhenWholeFile?: number; // default 5.0
 }
 
 /**
@@ -342,11 +387,51 @@ export interface ErrorObject {
 }
 
 /**
+ * AudioSettings, but the level stays that of the recording unless `normalize` is asked for.
+ */
+export interface ExportSound {
+  channel?: number | null;
+  normalize?: boolean; // default false
+  sampleRate?: number | null;
+  highpassHz?: number | null;
+  lowpassHz?: number | null;
+}
+
+/**
  * Where it is, and how many rows were written: clips of a csv, scores of the others.
  */
 export interface Exported {
   path: string;
   rowCount: number;
+}
+
+/**
+ * What was written: `clipCount` clips, of the `total` asked for; `failures` lists the first 100 of `failed`.
+ *
+ * `table` is a CSV file in `folder` with a row for each detection, those that failed too:
+ * file,start_time,end_time,class,score (so that scores/load reads it), then clip and spectrogram (the files' names),
+ * clip_start_time, clip_end_time, sample_rate (of the clip's file), time_expansion and error. It is null where there
+ * was nothing to export.
+ */
+export interface ExportedDetections {
+  folder: string;
+  table: string | null;
+  total: number;
+  clipCount: number;
+  failed: number;
+  failures: ReadonlyArray<FailedDetection>;
+}
+
+/**
+ * A detection whose clip could not be exported, and why.
+ */
+export interface FailedDetection {
+  path: string;
+  startSeconds: number;
+  endSeconds: number;
+  class: string | null;
+  score: number | null;
+  error: ErrorObject;
 }
 
 /**
@@ -1058,6 +1143,7 @@ export const ScoresHistogram = new RequestType<ScoresHistogramParams, Histogram,
 export const ScoresSummary = new RequestType<ScoresSummaryParams, Summary, ErrorData>("scores/summary");
 export const ScoresExport = new RequestType<ScoresExportParams, Exported, ErrorData>("scores/export");
 export const DetectionsSample = new RequestType<DetectionsSampleParams, Sample, ErrorData>("detections/sample");
+export const DetectionsExport = new RequestType<DetectionsExportParams, ExportedDetections, ErrorData>("detections/export");
 export const ScoresClose = new RequestType<ScoresCloseParams, null, ErrorData>("scores/close");
 
 /** Every method's params and result, by the method's name. */
@@ -1089,6 +1175,7 @@ export interface Methods {
   "scores/summary": { params: ScoresSummaryParams; result: Summary };
   "scores/export": { params: ScoresExportParams; result: Exported };
   "detections/sample": { params: DetectionsSampleParams; result: Sample };
+  "detections/export": { params: DetectionsExportParams; result: ExportedDetections };
   "scores/close": { params: ScoresCloseParams; result: null };
 }
 

@@ -19,7 +19,8 @@ import numpy as np
 from survey.metadata import time_from_name
 
 _EPOCH = datetime(1970, 1, 1)
-_BEFORE_TIME = re.compile(r"^(.+?)[_-]?(?:\d{8}|\d{4}-\d{2}-\d{2})")
+_BEFORE_TIME = re.compile(r"^(.+?)[_ -]*(?<!\d)(?:19|20)\d{2}([-_]?)[01]\d\2[0-3]\d(?=[T_ -]|$)")
+"""An AudioMoth's own number may hold eight digits, too: 2484510460368C0F_20240512_053000."""
 
 
 def add_groups(cursor: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
@@ -38,13 +39,15 @@ def add_groups(cursor: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
     )
 
 
+_MOMENT = 'make_timestamp(CAST((began + "start") * 1000000 AS BIGINT))'
+
 GROUP_SQL = {
     "file": "path",
     "site": "site",
-    "date": "strftime(make_timestamp(CAST((began + \"start\") * 1000000 AS BIGINT)), '%Y-%m-%d')",
-    "hour": "strftime(make_timestamp(CAST((began + \"start\") * 1000000 AS BIGINT)), '%H')",
+    "date": f"TRY(strftime({_MOMENT}, '%Y-%m-%d'))",
+    "hour": f"TRY(strftime({_MOMENT}, '%H'))",
 }
-"""The key of a group, from path, start and the columns of `places`."""
+"""The key of a group, from path, start and the columns of `places`; NULL where a time is beyond all calendars."""
 
 
 def sites_of(names: Sequence[str]) -> dict[str, str]:

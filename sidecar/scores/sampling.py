@@ -68,7 +68,8 @@ def _taken(table: OpenTable, chosen: str, params: SampleParams) -> str:
 def _bin_of_score() -> str:
     """Which part of the range of finite scores a score is in; infinite ones are in the parts at the ends."""
     low, high = (f"{end}(score) FILTER (isfinite(score)) OVER ()" for end in ("min", "max"))
-    share = f"(greatest(least(score, {high}), {low}) - {low}) / nullif({high} - {low}, 0)"
+    # Halves, because the difference of two numbers can be beyond all numbers.
+    share = f"(greatest(least(score, {high}), {low}) / 2 - {low} / 2) / nullif({high} / 2 - {low} / 2, 0)"
     return f"coalesce(least({_BINS - 1}, CAST(floor({share} * {_BINS}) AS INTEGER)), 0)"
 
 

@@ -33,7 +33,7 @@ from schemas.scores import ClassSummary, RowProblem, TableFormat
 from survey.database import literal
 from survey.tables.sources import MAX_PROBLEMS, Source
 
-CANONICAL_VERSION = 3
+CANONICAL_VERSION = 4
 MAX_WIDE = 1000
 _ROOMY = "1500MB"
 _CLASSES_PER_QUERY = 200
@@ -75,8 +75,10 @@ def refuse_duplicates(source: Source, classes: tuple[str, ...]) -> None:
         raise FormatUnknown(f"{source.path.name} names these classes more than once: {shown}.", path=source.path)
 
 
-UNUSABLE = 'path IS NULL OR "start" IS NULL OR "end" IS NULL OR NOT ("start" <= "end") OR "start" < 0'
-"""Rows without a recording, or with times that are absent, NaN, negative or reversed."""
+UNUSABLE = (
+    'path IS NULL OR "start" IS NULL OR "end" IS NULL OR NOT isfinite("end") OR NOT ("start" <= "end") OR "start" < 0'
+)
+"""Rows without a recording, or with times that are absent, no numbers, negative or reversed."""
 
 
 def drop_unusable_clips(cursor: duckdb.DuckDBPyConnection, table: str, rejected: list[RowProblem]) -> list[RowProblem]:
@@ -138,7 +140,7 @@ def _why_unusable(path: str | None, start: float | None, end: float | None) -> s
         return "The row names no recording."
     if start is None or end is None:
         return f"{path} has no times: it could not be read when the scores were made."
-    if not start <= end or start < 0:
+    if not start <= end or start < 0 or math.isinf(end):
         return f"{path} has impossible times: {start:g} to {end:g} s."
     return f"The row for {path} names no class or has no score."
 

@@ -129,7 +129,7 @@ def _fill_long(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, c
 
 def _selection(source: Source, columns: Columns, scores: str) -> str:
     times = [index for index in (columns.start, columns.end) if index is not None]
-    start, end = (f"c{index}" for index in times) if times else ("0.0", "0.0")
+    start, end = (f"c{index}" for index in times) if times else ("0.0::DOUBLE", "0.0::DOUBLE")
     relation = source.relation({*times, *columns.classes})
     return (
         f'SELECT CAST(row_number() OVER () - 1 AS BIGINT) AS row, c{columns.file} AS path, {start} AS "start", '

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from pathlib import Path
 
@@ -83,7 +82,9 @@ anything = st.text(st.characters(), min_size=1, max_size=400)
 )
 @example(class_="\ud800", recording="a", score=float("-inf"), start=0.0)
 @example(class_=None, recording="con.wav.wav", score=None, start=0.0)
-def test_every_name_is_allowed_everywhere(class_: str | None, recording: str, score: float | None, start: float) -> None:
+def test_every_name_is_allowed_everywhere(
+    class_: str | None, recording: str, score: float | None, start: float
+) -> None:
     stem = stem_of(
         ChosenDetection(path=f"/d/{recording}.wav", start_seconds=start, end_seconds=start, class_=class_, score=score)
     )
@@ -118,4 +119,4 @@ def test_the_longest_names_can_be_written(tmp_path: Path) -> None:
     stem = stem_of(detection(f"/d/{'ö' * 120}.wav", class_="猫" * 100, score=-1.2345e-300))
 
     (tmp_path / f".{stem}_100000.flac.01234567.partial").touch()
-    assert len(os.listdir(tmp_path)) == 1
+    assert len(list(tmp_path.iterdir())) == 1

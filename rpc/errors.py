@@ -28,7 +28,8 @@ decision about when to raise them.
         ├── ConfigInvalid               1014  configInvalid
         ├── DownloadFailed              1015  downloadFailed      (retryable)
         ├── JobNotFound                 1016  jobNotFound
-        └── ScoresNotFound              1017  scoresNotFound
+        ├── ScoresNotFound              1017  scoresNotFound
+        └── InputGone                   1018  inputGone           (retryable)
 
 Messages are sentences that a field biologist can act on. Keep the cause (`raise ... from error`): it goes
 to the log, never onto the wire.
@@ -300,6 +301,14 @@ class ScoresNotFound(RequestFailed):
 
     code = 1017
     kind = "scoresNotFound"
+
+
+class InputGone(RequestFailed):
+    """The folder of the recordings vanished while they were scored: a drive was unplugged, say."""
+
+    code = 1018
+    kind = "inputGone"
+    retryable = True
 
 
 def from_os_error(error: OSError, path: str | Path, doing: str) -> RequestFailed:

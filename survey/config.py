@@ -30,15 +30,18 @@ from schemas.config import (
     InputConfig,
     LoadedConfig,
     ModelConfig,
-    RibbitModel,
+    OnnxModel,
+    PythonModel,
     SavedConfig,
 )
 from survey import atomic
 from survey.faults import find_faults
 from survey.migrate import migrate, recognise
+from survey.model_config import known_clip_seconds, model_contradictions
 
 MAX_CONFIG_BYTES = 64 * 1024 * 1024
 _SHOWN_FAULTS = 5
+_LONGEST_SHOWN = 60
 
 
 def load_config(path: str | Path) -> LoadedConfig:
@@ -178,26 +181,16 @@ def raise_for(problems: list[ConfigProblem], path: Path | None = None) -> None:
 
 def contradictions(config: Config) -> Iterator[ConfigProblem]:
     """Fields that are right each, but not together."""
-    overlap = config.inference.clip_overlap_seconds
-    if isinstance(config.model, RibbitModel):
-        yield from _ribbit_contradictions(config.model)
-        if overlap >= config.model.clip_seconds:
-            message = f"Clips of {config.model.clip_seconds:g} s cannot overlap by {overlap:g} s; choose less."
-            yield ConfigProblem(path="$.inference.clipOverlapSeconds", message=message)
+    yield from model_contradictions(config.model)
+    overlap, clip_seconds = config.inference.clip_overlap_seconds, known_clip_seconds(config.model)
+    if clip_seconds is not None and overlap >= clip_seconds:
+        message = f"Clips of {clip_seconds:g} s cannot overlap by {overlap:g} s; choose less."
+        yield ConfigProblem(path="$.inference.clipOverlapSeconds", message=message)
     threshold = config.output.threshold
     if threshold is not None and not math.isfinite(threshold):
         yield ConfigProblem(path="$.output.threshold", message="The threshold must be a finite number.")
     if config.inference.classes == ():
         yield ConfigProblem(path="$.inference.classes", message="No class is left; null keeps all of them.")
-
-
-def _ribbit_contradictions(model: RibbitModel) -> Iterator[ConfigProblem]:
-    bands = {"signalBandHz": model.signal_band_hz, "pulseRateHz": model.pulse_rate_hz}
-    bands |= {f"noiseBandsHz[{index}]": band for index, band in enumerate(model.noise_bands_hz)}
-    for name, (low, high) in bands.items():
-        if not low < high:
-            message = f"The lower end ({low:g} Hz) must be below the upper ({high:g} Hz)."
-            yield ConfigProblem(path=f"$.model.{name}", message=message)
 
 
 def normalised(config: Config, base: Path) -> Config:
@@ -220,7 +213,7 @@ def normalised(config: Config, base: Path) -> Config:
 
 
 def _normalised_model(model: ModelConfig, base: Path) -> ModelConfig:
-    if isinstance(model, CheckpointModel):
+    if isinstance(model, CheckpointModel | OnnxModel | PythonModel):
         return msgspec.structs.replace(model, path=_absolute(model.path, base))
     return model
 
@@ -260,7 +253,7 @@ def fingerprint(config: Config) -> str:
 
 
 def differences(before: Config, after: Config) -> tuple[str, ...]:
-    """The JSON paths at which two configs ask for different scores."""
+    """The JSON paths at which two configs ask for different scores, each with what was there and what is."""
     return scoring_differences(scoring_part(before), scoring_part(after))
 
 
@@ -274,4 +267,9 @@ def _differing(before: Any, after: Any, path: str) -> Iterator[str]:
         for name in sorted(before.keys() | after.keys()):
             yield from _differing(before.get(name), after.get(name), f"{path}.{name}")
     elif before != after:
-        yield path
+        yield f"{path}: {_shown(before)} became {_shown(after)}"
+
+
+def _shown(value: Any) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."

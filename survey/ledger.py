@@ -1,7 +1,8 @@
 """ledger.jsonl: what became of each recording of a job, one JSON line per event, oldest first.
 
-What lives here: the three events, appending them, reading them back. What must not: scores. The parts are the
-truth about scores (parts.py); the ledger adds what they cannot know: that a recording was begun, or failed.
+What lives here: the events, appending them, reading them back. What must not: scores, or what follows from an event
+(crashes.py, job_report.py). The parts are the truth about scores (parts.py); the ledger adds what they cannot know:
+that a recording was begun, was in hand at a crash, or failed.
 
 A crash may leave half a line at the end. It is passed over, and the next event starts on a line of its own.
 """
@@ -9,6 +10,7 @@ A crash may leave half a line at the end. It is passed over, and the next event 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +37,15 @@ class Event(msgspec.Struct, kw_only=True, frozen=True, rename="camel", tag_field
 
 
 class Started(Event, frozen=True, tag="started"):
-    """The recording was opened for scoring."""
+    """The recording is about to be opened: from now on it may be what ends the process."""
+
+
+class Scored(Event, frozen=True, tag="scored"):
+    """Every clip has been through the model; the last of them wait for their part."""
+
+
+class Crashed(Event, frozen=True, tag="crashed"):
+    """The process that scored ended while it had the recording in hand."""
 
 
 class Done(Event, frozen=True, tag="done"):
@@ -53,11 +63,11 @@ class Failed(Event, frozen=True, tag="failed"):
     message: str
 
 
-AnyEvent = Started | Done | Failed
+AnyEvent = Started | Scored | Crashed | Done | Failed
 
 
 class Ledger:
-    """The ledger at `path`.
+    """The ledger at `path`. Thread-safe.
 
     Raises
     ------
@@ -68,6 +78,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._torn = False
+        self._writing = threading.Lock()
 
     def read(self) -> list[AnyEvent]:
         """Every whole event, oldest first; none when there is no ledger yet."""
@@ -85,6 +96,10 @@ class Ledger:
         if not events:
             return
         lines = b"".join(msgspec.json.encode(_stamped(event)) + b"\n" for event in events)
+        with self._writing:
+            self._write(lines, durable=durable)
+
+    def _write(self, lines: bytes, *, durable: bool) -> None:
         try:
             with self.path.open("ab") as stream:
                 stream.write((b"\n" if self._torn else b"") + lines)
@@ -101,6 +116,15 @@ class Ledger:
 def last_events(events: Iterable[AnyEvent]) -> dict[str, AnyEvent]:
     """The last event of each recording, by its path."""
     return {event.recording.file: event for event in events}
+
+
+def moment(text: str | None) -> datetime:
+    """A time as it stands in job.json or the ledger; what is none is the beginning of time."""
+    try:
+        parsed = datetime.fromisoformat(text or "")
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def _decode(line: bytes) -> AnyEvent | None:

@@ -18,16 +18,27 @@ from typing import Any
 
 from ml_runtime import results, run
 from ml_runtime.compat import make_importable
+from ml_runtime.models.imports import import_weights
 from ml_runtime.models.registry import ModelProvider, list_models
 from rpc.call import Call
 from rpc.channel import Registry
 from rpc.errors import Busy
 from rpc.methods import Handler, Method
 from schemas.catalogue import WORKER_METHODS
-from schemas.models import ModelList
-from schemas.worker import DescribeParams, JobOutcome, ModelsParams, RunJobParams, WorkerDescription
+from schemas.models import ImportedWeights, ModelList, PreparedModel
+from schemas.worker import (
+    DescribeParams,
+    ImportWeightsParams,
+    JobOutcome,
+    ModelsParams,
+    PrepareModelParams,
+    RunJobParams,
+    WorkerDescription,
+)
 from survey.job_folder import JobFolder
+from survey.paths import path_from_wire
 
+_POLL_SECONDS = 0.05
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
@@ -37,6 +48,7 @@ class Worker:
     def __init__(self) -> None:
         self._provider = ModelProvider()
         self._running = threading.Lock()
+        self._loading = threading.Lock()
 
     def describe(self, params: DescribeParams, call: Call) -> WorkerDescription:
         """worker/describe: really import the ML packages."""
@@ -56,16 +68,40 @@ class Worker:
         """worker/models: every model source, and whether it can run here."""
         return list_models()
 
+    def prepare(self, params: PrepareModelParams, call: Call) -> PreparedModel:
+        """worker/prepare: fetch a model's weights, and load it."""
+        with self._loading_alone(call):
+            if self._running.locked():
+                raise Busy("This worker is running a job.", hint="Prepare the model when the job has ended.")
+            return self._provider.prepare(params.model, trust=params.trust, token=call.token, on_progress=call.report)
+
+    def take_over(self, params: ImportWeightsParams, call: Call) -> ImportedWeights:
+        """worker/import: copy weights from a folder to where the models look for them."""
+        make_importable()
+        folder = path_from_wire(params.path)
+        return import_weights(folder, call.token, call.report, overwrite=params.overwrite)
+
     def run(self, params: RunJobParams, call: Call) -> JobOutcome:
         """worker/run: score what the job folder asks for and does not hold yet."""
         if not self._running.acquire(blocking=False):
             raise Busy("This worker is running a job already.")
         try:
             folder = JobFolder.open(params.job_folder)
-            with job_log(folder):
+            # Weights that are fetched just now may be those of this very job.
+            with self._loading_alone(call), job_log(folder):
                 return run.run_job(folder, self._provider, call.token, call.report, trust=params.trust)
         finally:
             self._running.release()
+
+    @contextlib.contextmanager
+    def _loading_alone(self, call: Call) -> Iterator[None]:
+        """Wait until nobody else loads a model: two would not fit into memory."""
+        while not self._loading.acquire(timeout=_POLL_SECONDS):
+            call.token.raise_if_cancelled()
+        try:
+            yield
+        finally:
+            self._loading.release()
 
 
 def registry(worker: Worker) -> Registry:
@@ -73,6 +109,8 @@ def registry(worker: Worker) -> Registry:
     handlers: dict[str, Callable[[Any, Call], Any]] = {
         "worker/describe": worker.describe,
         "worker/models": worker.models,
+        "worker/prepare": worker.prepare,
+        "worker/import": worker.take_over,
         "worker/run": worker.run,
     }
     return {method.name: _route(method, handlers[method.name]) for method in WORKER_METHODS}

@@ -44,6 +44,28 @@ METHODS: tuple[Method, ...] = (
     ),
     Method("env/remove", "schemas.env", "RemoveParams", "RemovedEnvironment", (errors.PermissionRefused,)),
     Method("models/list", "schemas.models", "ListParams", "ModelList", (errors.EnvironmentNotReady,)),
+    Method(
+        "models/prepare",
+        "schemas.models",
+        "PrepareParams",
+        "PreparedModel",
+        (
+            errors.EnvironmentNotReady,
+            errors.ModelNotFound,
+            errors.ModelLoadFailed,
+            errors.ConfigInvalid,
+            errors.Busy,
+            *_FILE,
+            errors.DiskFull,
+        ),
+    ),
+    Method(
+        "models/import",
+        "schemas.models",
+        "ImportParams",
+        "ImportedWeights",
+        (errors.EnvironmentNotReady, *_FILE, *_WRITE),
+    ),
     Method("inference/run", "schemas.jobs", "RunParams", "JobReport", _RUN),
     Method("jobs/resume", "schemas.jobs", "ResumeParams", "JobReport", (errors.JobNotFound, errors.Busy, *_RUN)),
     Method("jobs/list", "schemas.jobs", "ListParams", "JobList"),
@@ -72,5 +94,7 @@ METHODS: tuple[Method, ...] = (
 WORKER_METHODS: tuple[Method, ...] = (
     Method("worker/describe", "schemas.worker", "DescribeParams", "WorkerDescription"),
     Method("worker/models", "schemas.worker", "ModelsParams", "ModelList"),
+    Method("worker/prepare", "schemas.worker", "PrepareModelParams", "PreparedModel", (errors.Busy, *_RUN)),
+    Method("worker/import", "schemas.worker", "ImportWeightsParams", "ImportedWeights", (*_FILE, *_WRITE)),
     Method("worker/run", "schemas.worker", "RunJobParams", "JobOutcome", _RUN),
 )

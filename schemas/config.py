@@ -11,6 +11,10 @@ from schemas.base import BandHz, Input, NonNegative, Wire
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 PathText = Annotated[str, Meta(min_length=1)]
+ClassNames = Annotated[tuple[Name, ...], Meta(min_length=1, description="class names, each once")]
+SampleRate = Annotated[int, Meta(ge=1, le=1_000_000)]
+ClipSeconds = Annotated[float, Meta(gt=0, le=3600)]
+Range = tuple[float, float]
 OutputFormat = Literal["csv", "parquet"]
 Device = Annotated[str, Meta(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:1")]
 
@@ -22,10 +26,44 @@ class ZooModel(Input, frozen=True, tag_field="source", tag="zoo"):
     options: dict[str, Any] = {}
 
 
-class CheckpointModel(Input, frozen=True, tag_field="source", tag="checkpoint"):
-    """A model file saved by OpenSoundscape."""
+class CheckpointModel(Input, frozen=True, tag_field="source", tag="checkpoint", omit_defaults=True):
+    """A model file saved by OpenSoundscape; or bare weights of a torch network (a state_dict).
+
+    Bare weights say nothing of themselves, so all four of the others must be given, and only then:
+    `architecture` is one of OpenSoundscape's ("resnet18", ...), `classes` are in the order of the network's outputs,
+    `sample_rate` (Hz) and `clip_seconds` are what it was trained with. Clips become OpenSoundscape's default
+    spectrograms.
+    """
 
     path: PathText
+    architecture: Name | None = None
+    classes: ClassNames | None = None
+    sample_rate: SampleRate | None = None
+    clip_seconds: ClipSeconds | None = None
+
+
+class OnnxModel(Input, frozen=True, tag_field="source", tag="onnx"):
+    """A network in an ONNX file that takes waveforms ([batch, samples] or [batch, 1, samples]) and scores classes.
+
+    `classes` are in the order of its output. Sound is mixed down to one channel and resampled to `sample_rate` (Hz).
+    `clip_seconds` may be left out where the file fixes the number of samples.
+    """
+
+    path: PathText
+    classes: ClassNames
+    sample_rate: SampleRate
+    clip_seconds: ClipSeconds | None = None
+
+
+class PythonModel(Input, frozen=True, tag_field="source", tag="python"):
+    """The class `class_name` of a Python file, made with `options` as keyword arguments; docs/models.md shows one.
+
+    Its code runs, so it is loaded only where the run says `trust`.
+    """
+
+    path: PathText
+    class_name: Name
+    options: dict[str, Any] = {}
 
 
 class RibbitModel(Input, frozen=True, tag_field="source", tag="ribbit"):
@@ -44,7 +82,34 @@ class RibbitModel(Input, frozen=True, tag_field="source", tag="ribbit"):
     spectrogram_window_samples: Annotated[int, Meta(ge=16, le=65536)] = 512
 
 
-ModelConfig = ZooModel | CheckpointModel | RibbitModel
+class CwtModel(Input, frozen=True, tag_field="source", tag="cwt"):
+    """OpenSoundscape's detector of accelerating pulses, `detect_peak_sequence_cwt`, with its parameters.
+
+    The defaults find the drumming of Ruffed Grouse (Lapp et al. 2022, Wildlife Society Bulletin). Clips are windows of
+    `window_len` seconds; what remains at the end of a recording is left out. In each, sound resampled to `sample_rate`
+    (Hz) goes through a wavelet at `center_frequency` (Hz); peaks of at least `peak_threshold` (0..1), at least
+    `peak_separation` seconds apart, are searched for sequences: `dt_range` bounds the seconds between two peaks,
+    `dy_range` the change of that, `d2y_range` the change of the change, `max_skip` the peaks passed over in between;
+    `duration_range` (seconds) and `points_range` (peaks) bound the sequence. The score of a clip is the number of
+    points in its longest sequence, 0 without any.
+    """
+
+    class_name: Name
+    sample_rate: Annotated[int, Meta(ge=10, le=384_000)] = 400
+    window_len: Annotated[float, Meta(ge=0.1, le=3600)] = 10.0
+    center_frequency: Annotated[float, Meta(gt=0)] = 50.0
+    wavelet: Name = "morl"
+    peak_threshold: NonNegative | None = 0.2
+    peak_separation: Annotated[float, Meta(gt=0)] | None = 15 / 400
+    dt_range: Range = (0.05, 0.8)
+    dy_range: Range = (-0.2, 0.0)
+    d2y_range: Range = (-0.05, 0.15)
+    max_skip: Annotated[int, Meta(ge=0)] = 3
+    duration_range: Range = (1.0, 15.0)
+    points_range: tuple[int, int] = (9, 100)
+
+
+ModelConfig = ZooModel | CheckpointModel | OnnxModel | PythonModel | RibbitModel | CwtModel
 
 
 class InputConfig(Input, frozen=True):

@@ -50,6 +50,12 @@ EXAMPLES: dict[str, dict[str, Any] | None] = {
     "env/setup": {"archive": "dipper_pytorch_env.tar.gz"},
     "env/remove": {"folder": "old-environment"},
     "models/list": {"environment": _ML},
+    "models/prepare": {
+        "model": {"source": "zoo", "name": "RanaSierraeCNN"},
+        "environment": _ML,
+        "workDoneToken": "w-1",
+    },
+    "models/import": {"path": "weights", "environment": _ML},
     "inference/run": {"config": _CONFIG, "environment": _ML, "workDoneToken": "run-1"},
     "jobs/resume": {"jobId": "<jobId>", "environment": _ML},
     "jobs/list": {"state": "completed", "limit": 10},

@@ -8,8 +8,9 @@ from msgspec import Meta
 
 from rpc.methods import Params
 from schemas.base import Wire
+from schemas.config import ModelConfig
 from schemas.jobs import Failure, OutputFile
-from schemas.models import ModelList
+from schemas.models import ImportedWeights, ModelList, PreparedModel
 
 PathText = Annotated[str, Meta(min_length=1)]
 
@@ -30,6 +31,20 @@ class WorkerDescription(Wire, frozen=True):
 
 class ModelsParams(Params, frozen=True):
     """worker/models: every model source, and whether it can run here."""
+
+
+class PrepareModelParams(Params, frozen=True):
+    """worker/prepare: see models/prepare."""
+
+    model: ModelConfig
+    trust: bool = False
+
+
+class ImportWeightsParams(Params, frozen=True):
+    """worker/import: see models/import."""
+
+    path: PathText
+    overwrite: bool = False
 
 
 class RunJobParams(Params, frozen=True):
@@ -55,6 +70,18 @@ class JobOutcome(Wire, frozen=True):
     elapsed_seconds: float
     outputs: tuple[OutputFile, ...]
     failures: tuple[Failure, ...]
+    files_added: int = 0
 
 
-__all__ = ["DescribeParams", "JobOutcome", "ModelList", "ModelsParams", "RunJobParams", "WorkerDescription"]
+__all__ = [
+    "DescribeParams",
+    "ImportWeightsParams",
+    "ImportedWeights",
+    "JobOutcome",
+    "ModelList",
+    "ModelsParams",
+    "PrepareModelParams",
+    "PreparedModel",
+    "RunJobParams",
+    "WorkerDescription",
+]

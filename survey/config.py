@@ -202,7 +202,7 @@ def normalised(config: Config, base: Path) -> Config:
     chosen = config.input
     return msgspec.structs.replace(
         config,
-        model=_normalised_model(config.model, base),
+        model=normalised_model(config.model, base),
         input=InputConfig(
             files=tuple(map(absolute, chosen.files)),
             folders=tuple(map(absolute, chosen.folders)),
@@ -212,7 +212,8 @@ def normalised(config: Config, base: Path) -> Config:
     )
 
 
-def _normalised_model(model: ModelConfig, base: Path) -> ModelConfig:
+def normalised_model(model: ModelConfig, base: Path) -> ModelConfig:
+    """`model` with its path absolute, taken from `base` where it was relative."""
     if isinstance(model, CheckpointModel | OnnxModel | PythonModel):
         return msgspec.structs.replace(model, path=_absolute(model.path, base))
     return model

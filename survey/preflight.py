@@ -14,7 +14,15 @@ from typing import Any
 
 from rpc.cancel import CancelToken
 from rpc.errors import ConfigInvalid, FileMissing, PermissionRefused, RequestFailed
-from schemas.config import CheckpointModel, Config, ConfigProblem, FileCheck, Validation
+from schemas.config import (
+    CheckpointModel,
+    Config,
+    ConfigProblem,
+    FileCheck,
+    OnnxModel,
+    PythonModel,
+    Validation,
+)
 from survey.config import check_config, contradictions, parse_config, raise_for, read_document
 from survey.inputs import check_files, look_for_recordings
 from survey.migrate import migrate
@@ -94,7 +102,7 @@ def _refused(faults: list[ConfigProblem], warnings: tuple[str, ...] = ()) -> Val
 
 
 def _model_problems(config: Config) -> Iterator[tuple[str, RequestFailed]]:
-    if isinstance(config.model, CheckpointModel):
+    if isinstance(config.model, CheckpointModel | OnnxModel | PythonModel):
         path = path_from_wire(config.model.path, "$.model.path")
         if not path.exists():
             yield "$.model.path", FileMissing(f"There is no model file {path}.", path=path)

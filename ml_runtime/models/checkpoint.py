@@ -1,6 +1,7 @@
 """Model files saved by OpenSoundscape, opened without a network connection and without running their code.
 
-What lives here: reading a model file and building the classifier in it. What must not: scoring.
+What lives here: reading a model file and building the classifier in it. What must not: scoring, bare weights
+(state_dict.py).
 
 OpenSoundscape's own `load_model` unpickles whatever the file holds, and builds the architecture with ImageNet weights
 that it downloads, only to overwrite them. Here the architecture is built empty, and a file's content is read with
@@ -19,14 +20,15 @@ from typing import Any
 import numpy as np
 import torch
 from opensoundscape.ml.cnn import CNN, SpectrogramClassifier
-from opensoundscape.ml.cnn_architectures import list_architectures
 from packaging.version import InvalidVersion, Version
 
 from ml_runtime.models.classifier import Classifier, is_thread_safe
 from ml_runtime.models.identity import hash_file
 from ml_runtime.models.protocol import ModelCard
 from ml_runtime.models.recipe import check_recipe
+from ml_runtime.models.state_dict import bare_weights_in, build_from_weights, check_architecture, described_by
 from rpc.errors import ModelLoadFailed, from_os_error
+from schemas.config import CheckpointModel
 
 _CLASSES: dict[str, type[Any]] = {
     "opensoundscape.ml.cnn.CNN": CNN,
@@ -44,7 +46,7 @@ _TRUST_HINT = (
 )
 
 
-def load_checkpoint(path: Path, device: str, *, trust: bool, version: str) -> Classifier:
+def load_checkpoint(config: CheckpointModel, path: Path, device: str, *, trust: bool, version: str) -> Classifier:
     """The classifier in the file at `path`. `version` is OpenSoundscape's.
 
     Raises
@@ -52,14 +54,21 @@ def load_checkpoint(path: Path, device: str, *, trust: bool, version: str) -> Cl
     FileMissing, PermissionRefused
         The file cannot be read.
     ModelLoadFailed
-        It is no model file, needs trust, or names what this OpenSoundscape does not have.
+        It is no model file, needs trust, or names what this OpenSoundscape does not have; or `config` describes a
+        network that is not the one in it.
     """
     try:
         weights = hash_file(path)
     except OSError as error:
         raise from_os_error(error, path, "read") from error
     content = _read(path, trust=trust)
-    model, notes = _build(content, path, device, trust=trust, version=version)
+    bare = bare_weights_in(content)
+    notes: tuple[str, ...] = ()
+    if bare is not None:
+        model = build_from_weights(bare, config, path, device)
+    else:
+        _refuse_description(config, path)
+        model, notes = _build(content, path, device, trust=trust, version=version)
     card = ModelCard(
         name=path.stem,
         classes=tuple(str(name) for name in model.classes),
@@ -68,6 +77,7 @@ def load_checkpoint(path: Path, device: str, *, trust: bool, version: str) -> Cl
         weights=weights,
         device=device,
         thread_safe=is_thread_safe(model.preprocessor),
+        files=(path,),
         notes=notes,
     )
     return Classifier(model, card)
@@ -123,7 +133,7 @@ def _build_from_parts(parts: dict[str, Any], path: Path, device: str) -> Any:
     saved_by = Version(str(parts.pop("opensoundscape_version")))
     state = parts.pop("weights")
     constructor = _constructor(parts.pop("class", "opensoundscape.ml.cnn.CNN"), path)
-    _check_architecture(parts.get("architecture"), path)
+    check_architecture(parts.get("architecture"), path)
     check_recipe(parts["preprocessor_dict"], path)
     if saved_by >= Version("0.13.0"):
         model = constructor(**parts, device=device, arch_weights=None)
@@ -147,17 +157,18 @@ def _bring_recipe_up_to_0_13(recipe: dict[str, Any]) -> None:
     recipe["pipeline"]["load_audio"]["params"].pop("sample_rate")
 
 
+def _refuse_description(config: CheckpointModel, path: Path) -> None:
+    """A file that describes itself must not be described otherwise."""
+    if described_by(config):
+        message = f"{path} holds no bare weights, so $.model.{described_by(config)[0]} cannot be given for it."
+        raise ModelLoadFailed(message, path=path, hint="Leave out all but `path`: a model file describes itself.")
+
+
 def _constructor(name: str, path: Path) -> type[Any]:
     if name not in _CLASSES:
         message = f"{path} holds a model of the class {name}, which cannot be built from a file alone."
         raise ModelLoadFailed(message, path=path, hint="If the model zoo has it, name it there: source `zoo`.")
     return _CLASSES[name]
-
-
-def _check_architecture(name: Any, path: Path) -> None:
-    if name not in list_architectures():
-        message = f"{path} needs the architecture {name!r}, which OpenSoundscape does not bring."
-        raise ModelLoadFailed(message, path=path, hint=f"It brings {', '.join(list_architectures())}.")
 
 
 def _other_version(saved_by: Any, version: str) -> tuple[str, ...]:
@@ -181,7 +192,7 @@ def _no_model(path: Path) -> ModelLoadFailed:
     return ModelLoadFailed(
         f"{path} is no model file saved by OpenSoundscape.",
         path=path,
-        hint="Bare weights (a state_dict) lack classes and clip length; save the model with `model.save(path)`.",
+        hint="OpenSoundscape's `model.save(path)` writes one. Bare weights (a state_dict) are read too.",
     )
 
 

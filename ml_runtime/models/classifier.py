@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-import librosa
 import numpy as np
 import pandas as pd
 import torch
@@ -26,6 +25,7 @@ from opensoundscape.sample import AudioSample
 
 from ml_runtime.clips import ClipTimes, extended_clips
 from ml_runtime.models.protocol import ModelCard, Scores
+from ml_runtime.models.waveform import read_resampled
 from ml_runtime.sound import Sound
 from rpc.errors import DecodeFailed, OutOfMemory, RequestFailed
 
@@ -86,16 +86,9 @@ class Classifier:
     def _read(self, sound: Sound, start_seconds: float, duration: float) -> Audio:
         """The clip as `Audio.from_file` gives it; see sound.py."""
         assert self._loading is not None
-        samples = sound.read_stretch(start_seconds, duration)
-        if len(samples) == 0:
-            where = f"from {start_seconds:g} s on"
-            raise DecodeFailed(f"{sound.path} holds no sound {where}, although its header says so.", path=sound.path)
-        if not np.isfinite(samples).all():
-            message = f"{sound.path} holds samples that are no numbers, after {start_seconds:g} s."
-            raise DecodeFailed(message, path=sound.path)
         rate = self._preprocessor.sample_rate or sound.sample_rate
         resampling = self._loading["resample_type"]
-        samples = librosa.resample(samples, orig_sr=sound.sample_rate, target_sr=rate, res_type=resampling)
+        samples = read_resampled(sound, start_seconds, duration, rate, resampling)
         return Audio(samples.astype(self._loading["dtype"]), rate, resample_type=resampling)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -28,7 +29,8 @@ class ModelCard:
 
     `clip_seconds` is the length of its clips, `sample_rate` what it hears (Hz; None: as recorded). `weights` is
     equal for two models exactly when their scores are: a hash of the weights. `recommended_threshold` is the
-    score from which its authors count a detection. `notes` are warnings met while loading.
+    score from which its authors count a detection. `files` are those it was made from, `notes` warnings met while
+    loading.
     """
 
     name: str
@@ -40,6 +42,7 @@ class ModelCard:
     batch_size: int = 8
     recommended_threshold: float | None = None
     thread_safe: bool = True
+    files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
 

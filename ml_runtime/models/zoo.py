@@ -11,6 +11,7 @@ import importlib.metadata
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import bioacoustics_model_zoo
@@ -19,12 +20,14 @@ from opensoundscape.ml.cnn import SpectrogramClassifier
 from opensoundscape.preprocess import action_functions
 from opensoundscape.preprocess.preprocessors import SpectrogramPreprocessor
 
+from ml_runtime.models.caches import are_cached
 from ml_runtime.models.classifier import Classifier, is_plain, is_thread_safe
-from ml_runtime.models.downloads import Wanted, watched_downloads
-from ml_runtime.models.identity import hash_network
+from ml_runtime.models.downloads import Wanted, Watch, watched_downloads
+from ml_runtime.models.facts import FACTS, UNKNOWN
+from ml_runtime.models.identity import hash_files, hash_network
 from ml_runtime.models.protocol import ModelCard
 from ml_runtime.models.requirements import missing_packages
-from rpc.errors import ModelLoadFailed
+from rpc.errors import DiskFull, ModelLoadFailed, RequestCancelled
 from schemas.config import ZooModel
 from schemas.models import ModelEntry
 
@@ -53,30 +56,44 @@ def why_unavailable(name: str, model_class: type[Any]) -> str | None:
     return None
 
 
-def load_zoo_model(config: ZooModel, device: str) -> Classifier:
-    """The zoo's model of this name.
+def load_zoo_model(config: ZooModel, device: str, watch: Watch | None = None) -> Classifier:
+    """The zoo's model of this name; `watch` hears of what it fetches, and can stop that.
 
     Raises
     ------
     ModelLoadFailed
         A package is missing, an option is wrong, or the weights are not here and cannot be fetched.
+    RequestCancelled, DiskFull
+        While weights were fetched.
     """
+    watch = watch or Watch()
     model_class = zoo_classes()[config.name]
     reason = why_unavailable(config.name, model_class)
     if reason is not None:
         raise ModelLoadFailed(reason, hint="Install it into the ML environment, or choose another model.")
     _check_options(config, model_class)
-    with warnings.catch_warnings(record=True) as caught, watched_downloads() as wanted:
+    with warnings.catch_warnings(record=True) as caught, watched_downloads(watch):
         warnings.simplefilter("always")
-        model = _construct(config, model_class, wanted)
+        model = _construct(config, model_class, watch)
     notes = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
-    return Classifier(model, _card(config, model, device, tuple(notes)))
+    return Classifier(model, _card(config, model, device, tuple(watch.files), tuple(notes)))
 
 
 def _describe(name: str, model_class: type[Any]) -> ModelEntry:
-    reason = why_unavailable(name, model_class)
+    reason, facts = why_unavailable(name, model_class), FACTS.get(name, UNKNOWN)
     return ModelEntry(
-        source="zoo", name=name, description=_description(model_class), available=reason is None, reason=reason
+        source="zoo",
+        name=name,
+        description=_description(model_class),
+        available=reason is None,
+        reason=reason,
+        title=facts.title,
+        licence=facts.licence,
+        citation=facts.citation,
+        clip_seconds=facts.clip_seconds,
+        sample_rate=facts.sample_rate,
+        class_count=facts.class_count,
+        weights_cached=are_cached(facts.weights),
     )
 
 
@@ -105,18 +122,21 @@ def _check_options(config: ZooModel, model_class: type[Any]) -> None:
         raise ModelLoadFailed(f"{config.name} has no option {unknown[0]!r}; {has}.")
 
 
-def _construct(config: ZooModel, model_class: type[Any], wanted: list[Wanted]) -> Any:
+def _construct(config: ZooModel, model_class: type[Any], watch: Watch) -> Any:
     repair = _REPAIRS.get(config.name, contextlib.nullcontext)
     try:
         with repair():
             return model_class(**config.options)
+    except (RequestCancelled, DiskFull):
+        raise
     # Whatever a model's constructor or its back end raises.
     except Exception as error:
-        raise _not_constructed(config.name, error, wanted) from error
+        watch.token.raise_if_cancelled()
+        raise _not_constructed(config.name, error, watch.wanted) from error
 
 
 def _not_constructed(name: str, error: Exception, wanted: list[Wanted]) -> ModelLoadFailed:
-    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    reason = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
     if not wanted:
         return ModelLoadFailed(f"{name} cannot be loaded: {reason}.")
     file = wanted[-1]
@@ -127,24 +147,28 @@ def _not_constructed(name: str, error: Exception, wanted: list[Wanted]) -> Model
     )
 
 
-def _card(config: ZooModel, model: Any, device: str, notes: tuple[str, ...]) -> ModelCard:
+def _card(config: ZooModel, model: Any, device: str, files: tuple[Path, ...], notes: tuple[str, ...]) -> ModelCard:
     return ModelCard(
         name=config.name,
         classes=tuple(str(name) for name in model.classes),
         clip_seconds=float(model.sample_duration),
         sample_rate=model.sample_rate,
-        weights=_weights(config.name, model),
+        weights=_weights(config, model, files),
         device=device,
+        files=files,
         thread_safe=is_thread_safe(model.preprocessor),
         notes=notes,
     )
 
 
-def _weights(name: str, model: Any) -> str:
+def _weights(config: ZooModel, model: Any, files: tuple[Path, ...]) -> str:
     # Wrappers of other back ends bring a torch network that is random and not used.
     if is_plain(model):
         return hash_network(model.network)
-    return f"{name} of bioacoustics-model-zoo {importlib.metadata.version('bioacoustics-model-zoo')}"
+    named = [Path(option) for option in config.options.values() if isinstance(option, str) and Path(option).is_file()]
+    if files or named:
+        return hash_files(sorted({*files, *named}, key=lambda path: path.name))
+    return f"{config.name} of bioacoustics-model-zoo {importlib.metadata.version('bioacoustics-model-zoo')}"
 
 
 @contextlib.contextmanager

@@ -100,11 +100,20 @@ export interface Capabilities {
 }
 
 /**
- * A model file saved by OpenSoundscape.
+ * A model file saved by OpenSoundscape; or bare weights of a torch network (a state_dict).
+ *
+ * Bare weights say nothing of themselves, so all four of the others must be given, and only then:
+ * `architecture` is one of OpenSoundscape's ("resnet18", ...), `classes` are in the order of the network's outputs,
+ * `sampleRate` (Hz) and `clipSeconds` are what it was trained with. Clips become OpenSoundscape's default
+ * spectrograms.
  */
 export interface CheckpointModel {
   source: "checkpoint";
   path: string;
+  architecture?: string | null;
+  classes?: ReadonlyArray<string> | null;
+  sampleRate?: number | null;
+  clipSeconds?: number | null;
 }
 
 /**
@@ -178,7 +187,7 @@ export interface Clips {
  * One inference run. Everything but `model`, `input` and `output.folder` has a default.
  */
 export interface Config {
-  model: ZooModel | CheckpointModel | RibbitModel;
+  model: ZooModel | CheckpointModel | OnnxModel | PythonModel | RibbitModel | CwtModel;
   input: InputConfig;
   output: OutputConfig;
   schemaVersion?: 1; // default 1
@@ -219,6 +228,34 @@ export interface ConfigValidateParams extends Tokens {
   config?: Record<string, unknown>;
   path?: string | null;
   files?: ReadonlyArray<string> | null;
+}
+
+/**
+ * OpenSoundscape's detector of accelerating pulses, `detectPeakSequenceCwt`, with its parameters.
+ *
+ * The defaults find the drumming of Ruffed Grouse (Lapp et al. 2022, Wildlife Society Bulletin). Clips are windows of
+ * `windowLen` seconds; what remains at the end of a recording is left out. In each, sound resampled to `sampleRate`
+ * (Hz) goes through a wavelet at `centerFrequency` (Hz); peaks of at least `peakThreshold` (0..1), at least
+ * `peakSeparation` seconds apart, are searched for sequences: `dtRange` bounds the seconds between two peaks,
+ * `dyRange` the change of that, `d2yRange` the change of the change, `maxSkip` the peaks passed over in between;
+ * `durationRange` (seconds) and `pointsRange` (peaks) bound the sequence. The score of a clip is the number of
+ * points in its longest sequence, 0 without any.
+ */
+export interface CwtModel {
+  source: "cwt";
+  className: string;
+  sampleRate?: number; // default 400
+  windowLen?: number; // default 10.0
+  centerFrequency?: number; // default 50.0
+  wavelet?: string; // default "morl"
+  peakThreshold?: number | null; // default 0.2
+  peakSeparation?: number | null; // default 0.0375
+  dtRange?: [number, number]; // default [0.05,0.8]
+  dyRange?: [number, number]; // default [-0.2,0.0]
+  d2yRange?: [number, number]; // default [-0.05,0.15]
+  maxSkip?: number; // default 3
+  durationRange?: [number, number]; // default [1.0,15.0]
+  pointsRange?: [number, number]; // default [9,100]
 }
 
 /**
@@ -502,6 +539,14 @@ export interface Histogram {
 }
 
 /**
+ * What models/import did. `imported` are the new files, `present` counts those that were here already.
+ */
+export interface ImportedWeights {
+  imported: ReadonlyArray<WeightFile>;
+  present: number;
+}
+
+/**
  * How the model is run.
  *
  * `clipOverlapSeconds` is how much neighbouring clips share. `workers` counts the threads that read
@@ -617,7 +662,8 @@ export interface JobLog {
 /**
  * What a job did so far; with `wait` false that is nothing yet.
  *
- * `realtimeFactor` is sound over wall time. `failures` holds the first 100; failures.csv in the job folder holds all.
+ * `filesAdded` counts recordings that were not there when the job ran before. `realtimeFactor` is sound over wall
+ * time. `failures` holds the first 100; failures.csv in the job folder holds all.
  */
 export interface JobReport {
   jobId: string;
@@ -635,6 +681,7 @@ export interface JobReport {
   clips: number;
   progress: Progress | null;
   message: string | null;
+  filesAdded: number;
   audioSeconds: number;
   elapsedSeconds: number;
   realtimeFactor: number | null;
@@ -727,14 +774,26 @@ export interface LoadedConfig {
 }
 
 /**
- * A model. `reason` says why it is not available, naming the package that is missing.
+ * A model, or a source of models. `reason` says why it is not available, naming the package that is missing.
+ *
+ * `name` is what a config says, `title` what people call it. `licence` and `citation` are those of its authors,
+ * `clipSeconds`, `sampleRate` (Hz) and `classCount` those of its default options; null where they are not known
+ * before it is loaded. `weightsCached` tells whether its weights are on this computer; null where it has none, or
+ * nobody can tell.
  */
 export interface ModelEntry {
-  source: "checkpoint" | "ribbit" | "zoo";
+  source: "checkpoint" | "cwt" | "onnx" | "python" | "ribbit" | "zoo";
   name: string;
   description: string;
   available: boolean;
   reason: string | null;
+  title: string | null;
+  licence: string | null;
+  citation: string | null;
+  clipSeconds: number | null;
+  sampleRate: number | null;
+  classCount: number | null;
+  weightsCached: boolean | null;
 }
 
 /**
@@ -745,10 +804,49 @@ export interface ModelList {
 }
 
 /**
+ * models/import: take over weights that were fetched on another computer, from the cache folder at `path`.
+ *
+ * That is a torch cache (the folder with `hub/checkpoints`), a Hugging Face cache (with `hub/models--...`), the
+ * zoo's own (`bioacousticsModelZoo`), or a folder that holds some of them. Files that are here already stay as
+ * they are; one of the same name but other content is a conflict, and nothing is imported, unless `overwrite` is
+ * given.
+ */
+export interface ModelsImportParams extends Tokens {
+  path: string;
+  environment?: EnvironmentChoice;
+  overwrite?: boolean; // default false
+}
+
+/**
  * models/list: every model source, and whether it can run in this environment.
  */
 export interface ModelsListParams extends Tokens {
   environment?: EnvironmentChoice;
+}
+
+/**
+ * models/prepare: fetch the weights of a zoo model, so that it can be run without a connection later.
+ *
+ * The model is loaded once, which proves that it can be. With other sources there is nothing to fetch.
+ */
+export interface ModelsPrepareParams extends Tokens {
+  model: ZooModel | CheckpointModel | OnnxModel | PythonModel | RibbitModel | CwtModel;
+  environment?: EnvironmentChoice;
+  trust?: boolean; // default false
+}
+
+/**
+ * A network in an ONNX file that takes waveforms ([batch, samples] or [batch, 1, samples]) and scores classes.
+ *
+ * `classes` are in the order of its output. Sound is mixed down to one channel and resampled to `sampleRate` (Hz).
+ * `clipSeconds` may be left out where the file fixes the number of samples.
+ */
+export interface OnnxModel {
+  source: "onnx";
+  path: string;
+  classes: ReadonlyArray<string>;
+  sampleRate: number;
+  clipSeconds?: number | null;
 }
 
 /**
@@ -783,6 +881,21 @@ export interface Page {
 }
 
 /**
+ * A model that is ready to run. `files` are those it was made from, `fetchedBytes` what was downloaded for it now.
+ *
+ * `weights` tells one state of the model from another, "sha256:..." where it has weights.
+ */
+export interface PreparedModel {
+  name: string;
+  weights: string;
+  classCount: number;
+  clipSeconds: number;
+  sampleRate: number | null;
+  files: ReadonlyArray<WeightFile>;
+  fetchedBytes: number;
+}
+
+/**
  * The value of a `$/progress` notification.
  *
  * `done` of `total` are counted in `unit`; `percentage` is 0..100. Jobs add clips per second, seconds of
@@ -802,6 +915,18 @@ export interface Progress {
   failed?: number | null;
   jobId?: string | null;
   jobFolder?: string | null;
+}
+
+/**
+ * The class `className` of a Python file, made with `options` as keyword arguments; docs/models.md shows one.
+ *
+ * Its code runs, so it is loaded only where the run says `trust`.
+ */
+export interface PythonModel {
+  source: "python";
+  path: string;
+  className: string;
+  options?: Record<string, unknown>;
 }
 
 /**
@@ -1105,6 +1230,14 @@ export interface Validation {
 }
 
 /**
+ * A file that a model is made from.
+ */
+export interface WeightFile {
+  path: string;
+  sizeBytes: number;
+}
+
+/**
  * A class of the bioacoustics-model-zoo, by name; `options` are its keyword arguments.
  */
 export interface ZooModel {
@@ -1130,6 +1263,8 @@ export const EnvCheck = new RequestType<EnvCheckParams, Environment, ErrorData>(
 export const EnvSetup = new RequestType<EnvSetupParams, Environment, ErrorData>("env/setup");
 export const EnvRemove = new RequestType<EnvRemoveParams, RemovedEnvironment, ErrorData>("env/remove");
 export const ModelsList = new RequestType<ModelsListParams, ModelList, ErrorData>("models/list");
+export const ModelsPrepare = new RequestType<ModelsPrepareParams, PreparedModel, ErrorData>("models/prepare");
+export const ModelsImport = new RequestType<ModelsImportParams, ImportedWeights, ErrorData>("models/import");
 export const InferenceRun = new RequestType<InferenceRunParams, JobReport, ErrorData>("inference/run");
 export const JobsResume = new RequestType<JobsResumeParams, JobReport, ErrorData>("jobs/resume");
 export const JobsList = new RequestType<JobsListParams, JobList, ErrorData>("jobs/list");
@@ -1162,6 +1297,8 @@ export interface Methods {
   "env/setup": { params: EnvSetupParams; result: Environment };
   "env/remove": { params: EnvRemoveParams; result: RemovedEnvironment };
   "models/list": { params: ModelsListParams; result: ModelList };
+  "models/prepare": { params: ModelsPrepareParams; result: PreparedModel };
+  "models/import": { params: ModelsImportParams; result: ImportedWeights };
   "inference/run": { params: InferenceRunParams; result: JobReport };
   "jobs/resume": { params: JobsResumeParams; result: JobReport };
   "jobs/list": { params: JobsListParams; result: JobList };

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -27,6 +28,9 @@ from sidecar.audio.spectrogram import Floats, Frames, plan_frames, power_blocks,
 MAX_LEVELS = 1 << 26
 _DASH_PIXELS = 4
 _SILENT_DECIBELS = -250.0
+_QUIETEST, _LOUDEST = np.float32(0), np.float32(255)
+# Up to so many frames a column, adding them one after the other is faster than reduceat, at first four times.
+_FEW_FRAMES = 16
 
 Scale = Literal["linear", "mel", "log"]
 
@@ -104,20 +108,26 @@ def _mean_columns(blocks: Iterable[Floats], frames: Frames, width: int) -> Float
     for block in blocks:
         _add_block(sums, starts, block, first)
         first += len(block)
-    # A column without a frame of its own, for the windows are longer than it, shows its neighbour.
     counts = np.diff(starts)
     sums /= np.maximum(counts, 1)[:, np.newaxis].astype(np.float32)
-    filled = np.maximum.accumulate(np.where(counts > 0, np.arange(width), 0))
-    filled = np.maximum(filled, np.argmax(counts > 0))
-    return sums[filled] if np.any(counts == 0) else sums
+    return sums if np.all(counts) else sums[_nearest_filled(counts)]
 
 
+def _nearest_filled(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each column the one to show: a column without a frame, for the windows are longer than it, its neighbour."""
+    filled = np.maximum.accumulate(np.where(counts > 0, np.arange(len(counts)), 0))
+    return np.maximum(filled, np.argmax(counts > 0))
+
+
+@functools.lru_cache(maxsize=32)
 def _first_frames(frames: Frames, width: int) -> NDArray[np.int64]:
     """The first frame of each column, and the end of the last, shape [width + 1]."""
     edges = np.linspace(0.0, frames.clip_samples, width + 1)
     first = np.ceil(frames.position_at(edges)).astype(np.int64)
     first[-1] = frames.count
-    return np.clip(first, 0, frames.count)
+    first = np.clip(first, 0, frames.count)
+    first.flags.writeable = False
+    return first
 
 
 def _add_block(sums: Floats, starts: NDArray[np.int64], block: Floats, first: int) -> None:
@@ -127,37 +137,55 @@ def _add_block(sums: Floats, starts: NDArray[np.int64], block: Floats, first: in
     used = np.flatnonzero(counts)
     if not used.size:
         return
-    most = int(counts.max())
-    if most > 16:
-        sums[used] += np.add.reduceat(block[: begin[-1]], begin[:-1][used], axis=0)
-        return
-    # For few frames a column this is four times as fast as reduceat.
+    added = _sums_from(block[: begin[-1]], begin[:-1][used], counts[used])
     inside = slice(int(used[0]), int(used[-1]) + 1)
-    for nth in range(most):
-        columns = np.flatnonzero(counts[inside] > nth)
-        if len(columns) == inside.stop - inside.start:
-            sums[inside] += block.take(begin[inside] + nth, axis=0)
+    sums[inside if len(used) == inside.stop - inside.start else used] += added
+
+
+def _sums_from(block: Floats, begin: NDArray[np.int64], counts: NDArray[np.int64]) -> Floats:
+    """The sums of `counts` rows (one at least) of `block` from each of `begin` on, shape [len(begin), bins]."""
+    most = int(counts.max())
+    if most > _FEW_FRAMES:
+        summed: Floats = np.add.reduceat(block, begin, axis=0)
+        return summed
+    sums: Floats = block.take(begin, axis=0)
+    for nth in range(1, most):
+        columns = np.flatnonzero(counts > nth)
+        if len(columns) == len(counts):
+            sums += block.take(begin + nth, axis=0)
         else:
-            columns += inside.start
             sums[columns] += block.take(begin[columns] + nth, axis=0)
+    return sums
 
 
 def _stretched(decibels: Floats, frames: Frames, width: int) -> Floats:
     """Interpolate decibels between the frames, shape [width, bins]; the first and last reach to the edges."""
     edges = np.linspace(0.0, frames.clip_samples, width + 1)
-    return _between(decibels, frames.position_at((edges[:-1] + edges[1:]) / 2))
+    return _between(decibels, _places(frames.position_at((edges[:-1] + edges[1:]) / 2), len(decibels)))
 
 
-def _between(values: Floats, position: NDArray[np.float64]) -> Floats:
-    """Rows of `values` at fractional positions, linearly interpolated, held constant beyond the ends."""
-    position = np.clip(position, 0, len(values) - 1)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Places:
+    """Fractional rows: `weight` of the way, shape [places, 1], from row `lower` to row `upper`."""
+
+    lower: NDArray[np.int64]
+    upper: NDArray[np.int64]
+    weight: Floats
+
+
+def _places(position: NDArray[np.float64], length: int) -> _Places:
+    """Positions in `length` rows; those beyond the ends are the ends."""
+    position = np.clip(position, 0, length - 1)
     lower = position.astype(np.int64)
-    upper = np.minimum(lower + 1, len(values) - 1)
-    weight = (position - lower).astype(np.float32)[:, np.newaxis]
-    below = values.take(lower, axis=0)
-    between: Floats = values.take(upper, axis=0)
+    return _Places(lower, np.minimum(lower + 1, length - 1), (position - lower).astype(np.float32)[:, np.newaxis])
+
+
+def _between(values: Floats, places: _Places) -> Floats:
+    """Rows of `values` at fractional places, linearly interpolated."""
+    below = values.take(places.lower, axis=0)
+    between: Floats = values.take(places.upper, axis=0)
     between -= below
-    between *= weight
+    between *= places.weight
     between += below
     return between
 
@@ -169,17 +197,38 @@ def _rows(columns: Floats, frames: Frames, settings: SpectrogramSettings, band: 
         inside = (bins >= band[0]) & (bins <= band[1])
         return np.ascontiguousarray(columns[:, inside][:, ::-1].T)
     height = settings.height_pixels if settings.resize else frames.bins
-    edges = _row_edges(settings.scale, *band, height) / frames.bin_hz
-    return _loudest_in_bands(np.ascontiguousarray(columns.T), edges)[::-1]
+    bands = _bands(settings.scale, *band, height, frames.bins, frames.bin_hz)
+    return _loudest(np.ascontiguousarray(columns.T), bands)
 
 
-@functools.lru_cache(maxsize=32)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bands:
+    """Where the rows of a picture lie in the spectrum, from the top (high) down.
+
+    `edges`: between the rows, in bins, [rows + 1]. `inside`: pairs of rows and of a bin within each of them, so that all
+    bins of a row are in one pair or another.
+    """
+
+    edges: _Places
+    inside: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]
+
+
+@functools.lru_cache(maxsize=16)
+def _bands(scale: Scale, low: float, high: float, height: int, bins: int, bin_hz: float) -> _Bands:
+    """The bands of `height` rows from `low` to `high` Hz in a spectrum of so many bins."""
+    edges = _row_edges(scale, low, high, height) / bin_hz
+    first = np.maximum(np.ceil(edges[1:]).astype(np.int64), 0)
+    last = np.minimum(np.floor(edges[:-1]).astype(np.int64), bins - 1)
+    counts = np.maximum(last - first + 1, 0)
+    rows = [np.flatnonzero(counts > nth) for nth in range(int(counts.max(initial=0)))]
+    return _Bands(_places(edges, bins), tuple((some, first[some] + nth) for nth, some in enumerate(rows)))
+
+
 def _row_edges(scale: Scale, low: float, high: float, height: int) -> NDArray[np.float64]:
-    """The frequencies between the rows from the bottom up, Hz, shape [height + 1]."""
+    """The frequencies between the rows from the top down, Hz, shape [height + 1]."""
     edges = np.asarray(from_scale(scale, np.linspace(to_scale(scale, low), to_scale(scale, high), height + 1)))
     edges[0], edges[-1] = low, high
-    edges.flags.writeable = False
-    return edges
+    return edges[::-1]
 
 
 def to_scale(scale: Scale, hertz: float) -> float:
@@ -197,20 +246,18 @@ def from_scale(scale: Scale, place: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.exp(place) if scale == "log" else place
 
 
-def _loudest_in_bands(bins: Floats, edges: NDArray[np.float64]) -> Floats:
-    """The maximum over each band of the line from bin to bin.
+def _loudest(decibels: Floats, bands: _Bands) -> Floats:
+    """The maximum over each band of the line from bin to bin, shape [rows, columns], from shape [bins, columns].
 
-    `bins`: decibels, shape [bins, columns]. `edges`: between the bands, in bins, ascending, shape [bands + 1].
     The maximum of a line lies at one of the band's edges or at a bin inside it.
     """
-    at_edges = _between(bins, edges)
+    at_edges = _between(decibels, bands.edges)
     loudest = np.maximum(at_edges[:-1], at_edges[1:])
-    first = np.maximum(np.ceil(edges[:-1]).astype(np.int64), 0)
-    last = np.minimum(np.floor(edges[1:]).astype(np.int64), len(bins) - 1)
-    counts = np.maximum(last - first + 1, 0)
-    for nth in range(int(counts.max(initial=0))):
-        rows = np.flatnonzero(counts > nth)
-        loudest[rows] = np.maximum(loudest.take(rows, axis=0), bins.take(first[rows] + nth, axis=0))
+    for rows, bins in bands.inside:
+        if len(rows) == len(loudest):
+            np.maximum(loudest, decibels.take(bins, axis=0), out=loudest)
+        else:
+            loudest[rows] = np.maximum(loudest.take(rows, axis=0), decibels.take(bins, axis=0))
     return loudest
 
 
@@ -234,9 +281,7 @@ def _levels(decibels: Floats, decibel_range: tuple[float, float]) -> NDArray[np.
     levels = decibels - np.float32(low)
     levels *= np.float32(255.0 / (high - low))
     levels += np.float32(0.5)
-    np.maximum(levels, 0, out=levels)
-    np.minimum(levels, 255, out=levels)
-    return levels.astype(np.uint8)
+    return np.clip(levels, _QUIETEST, _LOUDEST, out=levels).astype(np.uint8)
 
 
 def _draw_reference(levels: NDArray[np.uint8], settings: SpectrogramSettings, band: tuple[float, float]) -> None:

@@ -27,6 +27,7 @@ FLOOR_POWER = np.float32(1e-30)
 
 _BLOCK_BINS = 1 << 18
 _DECIBELS_PER_NEPER = np.float32(10.0 / np.log(10.0))
+_UNBOUNDED = np.float32(np.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,10 @@ def compute_power(samples: Floats, frames: Frames, scaling: str, token: CancelTo
 
 def to_decibels(power: Floats) -> Floats:
     """10 log10(power), never below -300 dB."""
-    # numpy's log is vectorised for float32, its log10 is not: five times as fast.
-    decibels: Floats = np.log(np.maximum(power, FLOOR_POWER)) * _DECIBELS_PER_NEPER
+    # numpy's log is vectorised for float32, its log10 is not; so is its clip, and not its maximum with a number.
+    decibels: Floats = np.clip(power, FLOOR_POWER, _UNBOUNDED)
+    np.log(decibels, out=decibels)
+    decibels *= _DECIBELS_PER_NEPER
     return decibels
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PCM, _MONO, _BYTES = 1, 1, 2
+_LEAST, _MOST = np.float32(-32768.0), np.float32(32767.0)
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 
@@ -25,8 +26,7 @@ def encode_wav(samples: NDArray[np.float32], rate: int) -> bytes:
     """
     scaled = samples * np.float32(32768.0)
     np.rint(scaled, out=scaled)
-    np.maximum(scaled, -32768.0, out=scaled)
-    pcm = np.minimum(scaled, 32767.0, out=scaled).astype("<i2")
+    pcm = np.clip(scaled, _LEAST, _MOST, out=scaled).astype("<i2")
     return b"".join([_header(pcm.nbytes, rate), pcm.data])
 
 

@@ -30,6 +30,7 @@ _MP3_RUN_UP_FRAMES = 24
 
 _READ_OVER_SAMPLES = 1 << 16
 _VORBIS_RUN_UP = 1 << 14
+_INT16_STEP = np.float32(2.0**-15)
 _UNKNOWN = 1 << 62  # after an error: further than any sound, so that the next read seeks
 
 
@@ -103,8 +104,17 @@ class SoundFileDecoder:
     def read_on(self, count: int) -> Samples:
         """The next frames."""
         place, self._place = self._place, _UNKNOWN
-        samples: Samples = self._sound.read(count, dtype="float32", always_2d=True)
+        samples = self._decode(count)
         self._place = place + len(samples)
+        return samples
+
+    def _decode(self, count: int) -> Samples:
+        samples: Samples
+        if self.subtype != "PCM_16":
+            samples = self._sound.read(count, dtype="float32", always_2d=True)
+            return samples
+        # The same numbers in a quarter of the time: libsndfile makes floats in pieces of 8 KiB, and so it reads them.
+        samples = np.multiply(self._sound.read(count, dtype="int16", always_2d=True), _INT16_STEP, dtype=np.float32)
         return samples
 
     def _seek(self, place: int) -> None:

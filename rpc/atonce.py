@@ -11,11 +11,12 @@ import errno
 import os
 import select
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-WriteAtOnce = Callable[[memoryview], int]
-"""Writes some of the bytes, maybe none, and returns how many; never waits.
+Piece = bytes | memoryview
+WriteAtOnce = Callable[[Sequence[Piece]], int]
+"""Writes some of the bytes of the pieces, maybe none, and returns how many; never waits.
 
 Raises
 ------
@@ -23,6 +24,8 @@ OSError
     The other side has closed its end.
 """
 
+_MOST_PIECES = 64
+_READY_BYTES = 32 * 1024  # more, a block at a time, is better left to whoever may wait
 _PIPE_BYTES = getattr(select, "PIPE_BUF", 512)  # what a pipe that is ready takes without waiting (POSIX)
 _UNSUPPORTED = {errno.EOPNOTSUPP, errno.ESPIPE, errno.EINVAL, errno.ENOSYS}
 
@@ -43,9 +46,9 @@ def _to_socket(descriptor: int) -> WriteAtOnce:
 
     connection = socket.socket(fileno=os.dup(descriptor))
 
-    def write(view: memoryview) -> int:
+    def write(pieces: Sequence[Piece]) -> int:
         try:
-            return connection.send(view, socket.MSG_DONTWAIT)
+            return connection.sendmsg(pieces[:_MOST_PIECES], [], socket.MSG_DONTWAIT)
         except BlockingIOError:
             return 0
 
@@ -59,18 +62,18 @@ class _Pipe:
         self._descriptor = descriptor
         self._instead: WriteAtOnce | None = None
 
-    def __call__(self, view: memoryview) -> int:
+    def __call__(self, pieces: Sequence[Piece]) -> int:
         if self._instead is not None:
-            return self._instead(view)
+            return self._instead(pieces)
         try:
-            return os.pwritev(self._descriptor, [view], -1, os.RWF_NOWAIT)
+            return os.pwritev(self._descriptor, pieces[:_MOST_PIECES], -1, os.RWF_NOWAIT)
         except BlockingIOError:
             return 0
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
                 raise
             self._instead = _to_ready(self._descriptor)
-            return self._instead(view)
+            return self._instead(pieces)
 
 
 def _to_ready(descriptor: int) -> WriteAtOnce:
@@ -78,7 +81,8 @@ def _to_ready(descriptor: int) -> WriteAtOnce:
     poll: Any = select.poll()
     poll.register(descriptor, select.POLLOUT)
 
-    def write(view: memoryview) -> int:
+    def write(pieces: Sequence[Piece]) -> int:
+        view = memoryview(pieces[0])[:_READY_BYTES]
         written = 0
         while written < len(view) and poll.poll(0):
             try:

@@ -9,20 +9,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import msgspec
+
 from rpc.errors import RequestCancelled
 
 _lock = threading.Lock()  # one for all tokens: most live and die without ever needing it
 
 
-class CancelToken:
+class CancelToken(msgspec.Struct, eq=False):
     """A flag that goes up once. Poll it inside loops; register callbacks to wake what sleeps."""
 
-    __slots__ = ("_callbacks", "_cancelled", "_event")
-
-    def __init__(self) -> None:
-        self._cancelled = False
-        self._event: threading.Event | None = None
-        self._callbacks: list[Callable[[], None]] | None = None
+    _cancelled: bool = False
+    _event: threading.Event | None = None
+    _callbacks: list[Callable[[], None]] | None = None
 
     @property
     def cancelled(self) -> bool:

@@ -13,7 +13,6 @@ What lives here: moving bytes, running handlers, ending. What must not: a decisi
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import os
 import queue
@@ -30,7 +29,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from rpc import containment, logs, messages
+from rpc import allocator, containment, logs, messages
 from rpc.call import Call, Progress
 from rpc.cancel import CancelToken
 from rpc.crew import Crew
@@ -59,6 +58,7 @@ _EXIT_FRAMING = 4
 _EXIT_CRASH = 70
 _ENOUGH_TASKS = 32
 _SMALL_BYTES = 4096
+_LARGE_REPLY_BYTES = 256 * 1024
 _GRACE_STEP_SECONDS = 0.05
 _HOLD_BYTES = 1 << 20
 _EMPTY = msgspec.Raw()
@@ -140,7 +140,7 @@ class _Server:
             on_broken=lambda: self._leave(_End(_EXIT_GONE)),
             limit=options.limits.max_unsent_bytes,
         )
-        self._crew = Crew(options.limits.pool_threads, self._read, self._say, lambda: self._leave(None))
+        self._crew = Crew(options.limits.pool_threads, self._read, self._run, self._say, lambda: self._leave(None))
         self._ends: queue.SimpleQueue[_End | None] = queue.SimpleQueue()  # its put may be called by a signal handler
         self._watch: ProcessWatch | None = None
         self._leaving = False
@@ -277,7 +277,10 @@ class _Server:
             except OSError:
                 return b""
             else:
-                self._read_bytes = _LARGE_READ_BYTES if len(chunk) >= _READ_BYTES else _READ_BYTES
+                large = len(chunk) >= _READ_BYTES
+                self._read_bytes = _LARGE_READ_BYTES if large else _READ_BYTES
+                if large:
+                    allocator.keep_freed_memory()
                 return chunk
 
     def _end_of_input(self) -> _End:
@@ -317,7 +320,7 @@ class _Server:
         if effects.initialized is not None:
             self._shake_hands(effects.initialized)
         for incoming in effects.run:
-            self._crew.submit(functools.partial(self._run, incoming), incoming.method in self._routes.quick)
+            self._crew.submit(incoming, incoming.method in self._routes.quick)
         if effects.cancel:
             self._put_up(effects.cancel)
         if effects.exit_code is not None:
@@ -362,7 +365,7 @@ class _Server:
         params = messages.decode_params(decoder, incoming.params)
         incoming.params = _EMPTY  # the message's memory goes with it
         call = Call(incoming.id, incoming.method, incoming.token)
-        if isinstance(params, Params) and (params.work_done_token, params.partial_result_token) != (None, None):
+        if isinstance(params, Params) and params.has_token:
             incoming.progress_token = params.work_done_token
             incoming.rows_token = params.partial_result_token
             call.listen(
@@ -397,6 +400,8 @@ class _Server:
             self._peer.answer(incoming, reply, admits_cancel=admits_cancel, now=time.monotonic())
         if len(reply) > _SMALL_BYTES:
             self._say()
+        if len(reply) > _LARGE_REPLY_BYTES:
+            allocator.keep_freed_memory()
         if self._leaving:
             self._leave(None)
 

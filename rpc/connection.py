@@ -87,6 +87,7 @@ class Connection:
         self._pending: dict[int, _Pending] = {}
         self._ids = itertools.count(1)
         self._closed = False
+        self._babbled = False
         self._outbox = Outbox(
             process.stdin.fileno(), on_written=lambda _: None, on_broken=lambda: None, limit=_UNSENT_BYTES
         )
@@ -97,6 +98,11 @@ class Connection:
     def closed(self) -> bool:
         """Whether the server is gone, or `close` was called."""
         return self._closed
+
+    @property
+    def babbled(self) -> bool:
+        """Whether it wrote what is no message, and was ended for that."""
+        return self._babbled
 
     def call(
         self,
@@ -175,6 +181,7 @@ class Connection:
                         self._receive(event.body)
                 if decoder.lost:
                     log.error("the %s broke the framing: ending it", self._name)
+                    self._babbled = True
                     child.kill(self._process)
                     break
         self._end()
@@ -239,6 +246,8 @@ class Connection:
             self._guarded(self._on_end)
 
     def _gone(self) -> WorkerCrashed:
+        if self._babbled:
+            return WorkerCrashed(f"The {self._name} wrote something other than messages to its output, and was ended.")
         return WorkerCrashed(f"The {self._name} ended unexpectedly ({child.describe_exit(self._process)}).")
 
 

@@ -20,6 +20,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 PATIENCE_SECONDS = 0.008
 _QUICK_SECONDS = 0.001
@@ -29,25 +30,31 @@ _UNREAD_SECONDS = 0.05
 _WATCHFUL_SECONDS = 0.05
 _FLUSH_EVERY = 32
 
-Task = Callable[[], None]
+Task = TypeVar("Task")
 _Turn = tuple[Task, bool, float]
 """A task, whether it counts, and when it was taken. None in its place is a turn at reading."""
 
 
-class Crew:
+class Crew(Generic[Task]):
     """Threads that take turns at reading.
 
     `read` reads a chunk, or takes on what is left of it, and calls `submit` for what came with it; it returns False
-    at the end of the input.
+    at the end of the input. `run` does one task.
     `flush` lets output leave; it is called before a thread waits. `wake` makes the clock call `look`. None of them,
     nor a task, may raise.
     """
 
     def __init__(
-        self, size: int, read: Callable[[], bool], flush: Callable[[], None], wake: Callable[[], None]
+        self,
+        size: int,
+        read: Callable[[], bool],
+        run: Callable[[Task], None],
+        flush: Callable[[], None],
+        wake: Callable[[], None],
     ) -> None:
         self._size = size
         self._read = read
+        self._run = run
         self._flush = flush
         self._wake = wake
         self._lock = threading.Lock()
@@ -106,6 +113,7 @@ class Crew:
     # A thread
 
     def _work(self) -> None:
+        me, run = threading.get_ident(), self._run
         turn = self._help()
         streak = 0
         while True:
@@ -119,11 +127,11 @@ class Crew:
                 self._flush()
             task, counted, taken = turn
             turn = None  # or the task would hold its request's memory until the next one comes
-            task()
+            run(task)
             del task
-            turn = self._after_task(counted, taken)
+            turn = self._after_task(counted, taken, me)
 
-    def _help(self) -> _Turn | None:
+    def _help(self) -> _Turn[Task] | None:
         """The first thing a thread that was called does: read where nobody reads, else run, else park."""
         with self._lock:
             while True:
@@ -137,7 +145,7 @@ class Crew:
                         return task
                 self._park()
 
-    def _after_reading(self, more: bool) -> _Turn | None:
+    def _after_reading(self, more: bool) -> _Turn[Task] | None:
         """Run what was read, leaving the reading to whoever is called; read on where nothing may be run."""
         with self._lock:
             self._ended = not more
@@ -152,34 +160,35 @@ class Crew:
             self._wake()
         return task or self._rest()
 
-    def _after_task(self, counted: bool, taken: float) -> _Turn | None:
+    def _after_task(self, counted: bool, taken: float, me: int) -> _Turn[Task] | None:
         """Go on, unless the task was quick and somebody else took one since: one thread is faster than two then."""
+        now = time.monotonic()
+        lasted = now - taken
         with self._lock:
             self._running -= counted
-            lasted = time.monotonic() - taken
             self._pace += _PACE_WEIGHT * (min(lasted, _PACE_LIMIT_SECONDS) - self._pace)
-            if self._mover == threading.get_ident():
+            if self._mover == me:
                 self._mover = None
             yields = lasted < _QUICK_SECONDS and self._another_moves()
-            task = None if yields else self._take()
+            task = None if yields else self._take(now, me)
             if task is None and not yields and not self._reading and not self._ended:
                 self._reading = True
                 return None
         return task or self._rest()
 
-    def _rest(self) -> _Turn | None:
+    def _rest(self) -> _Turn[Task] | None:
         """Nothing to do: let output leave, then wait to be called."""
         self._flush()
         return self._help()
 
-    def _take(self) -> _Turn | None:
+    def _take(self, now: float | None = None, me: int | None = None) -> _Turn[Task] | None:
         """The next task that may run. Called with the lock held."""
         if self._quick:
-            self._moved = self._busy = time.monotonic()
+            self._moved = self._busy = now or time.monotonic()
             return self._quick.popleft(), False, self._moved
         if self._tasks and self._running < self._size:
-            self._moved = self._busy = time.monotonic()
-            self._mover = threading.get_ident()
+            self._moved = self._busy = now or time.monotonic()
+            self._mover = me or threading.get_ident()
             self._running += 1
             task = self._tasks.popleft()
             if self._tasks and self._pace > _QUICK_SECONDS and self._running < self._size:

@@ -23,6 +23,8 @@ Framing = Literal["line", "header"]
 
 MAX_HEADER_BYTES = 8 * 1024
 _AT_ONCE = 32
+_PLAIN_BYTES = 64 * 1024
+"""How much of the buffer is searched for short messages at once; a longer one is cut by itself."""
 _WAIT_BYTES = 64 * 1024
 """A body up to this length waits in the buffer, with its header, until it is complete."""
 _KEEP_BYTES = 4096
@@ -179,15 +181,15 @@ class Decoder:
             return []
         frames: list[Frame] = []
         start = 0
-        with memoryview(self._buffer) as view:
-            while len(frames) < _AT_ONCE and (plain := _PLAIN_BLOCK.match(view, start)):
-                body, length = plain.end(), int(plain[1])
-                if length > self._limit or body + length > len(view):
-                    break
-                start = body + length
-                frames.append(Frame(bytes(view[body:start]), "header"))
-            plain = None  # a match holds the buffer, which could not shrink then
-        self._cut(start)
+        data = bytes(self._buffer[:_PLAIN_BYTES])
+        while len(frames) < _AT_ONCE and (plain := _PLAIN_BLOCK.match(data, start)):
+            body, length = plain.end(), int(plain[1])
+            if body + length > len(data) or length > self._limit:
+                break
+            start = body + length
+            frames.append(Frame(data[body:start], "header"))
+        if start:
+            self._cut(start)
         return frames
 
     def _header(self) -> Event | None:

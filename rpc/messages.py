@@ -85,7 +85,7 @@ def parse(body: bytes, max_batch: int) -> Message | Batch:
     """Read one frame. Never raises; memory stays proportional to `body` however it is built."""
     if not body.isascii() and not is_utf8(body):
         return Malformed(ParseError("The message is not UTF-8."))
-    if body.lstrip(b" \t\r\n").startswith(b"["):
+    if body[:1] != b"{" and body.lstrip(b" \t\r\n").startswith(b"["):
         return _parse_batch(body, max_batch)
     return _parse_one(body)
 
@@ -215,6 +215,8 @@ def decode_params(decoder: msgspec.json.Decoder[Any], params: Raw) -> Any:
     InvalidParams
         With the path of the offending field in front: "$.clips[3].endSeconds: Expected ...".
     """
+    if decoder.type is Raw:
+        return params
     text: bytes | Raw = params
     if params is _NOTHING or memoryview(params)[0] == 0x6E:  # the n of null
         text = b"{}"

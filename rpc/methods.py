@@ -30,6 +30,11 @@ class Params(msgspec.Struct, kw_only=True, frozen=True, rename="camel", forbid_u
     work_done_token: ProgressToken | None = None
     partial_result_token: ProgressToken | None = None
 
+    @property
+    def has_token(self) -> bool:
+        """Whether the client wants to hear of it before its end."""
+        return self.work_done_token is not None or self.partial_result_token is not None
+
 
 class NoParams(Params, frozen=True):
     """A method without params of its own."""

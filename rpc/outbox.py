@@ -16,12 +16,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from rpc.atonce import at_once_writer
+from rpc.atonce import Piece, at_once_writer
 from rpc.framing import Framing, frame_edges
 
 _JOIN_BYTES = 64 * 1024
 _COPY_BYTES = 16 * 1024
-_AT_ONCE_BYTES = 32 * 1024
+_AT_ONCE_BYTES = 4 << 20
 _WRITE_BYTES = 1 << 20
 
 
@@ -39,7 +39,7 @@ class Outbox:
         self._on_written = on_written
         self._on_broken = on_broken
         self._limit = limit
-        self._queue: deque[tuple[bytes, int]] = deque()
+        self._queue: deque[tuple[Piece, int]] = deque()
         self._unsent = 0
         self._broken = False
         self._writing = False
@@ -69,15 +69,23 @@ class Outbox:
         with self._lock:
             if self._broken:
                 return
+            small: list[bytes] = []
+            owed = 0
             for body, slots in messages:
                 before, after = frame_edges(body, framing)
+                owed += slots
                 if len(body) < _COPY_BYTES:
-                    piece = before + body + after
-                    self._queue.append((piece, slots))
-                    self._unsent += len(piece)
-                else:
-                    self._queue.extend(((before, 0), (body, 0), (after, slots)))
-                    self._unsent += len(before) + len(body) + len(after)
+                    small += (before, body, after)
+                    continue
+                self._enqueue(b"".join((*small, before)), 0)
+                self._enqueue(body, 0 if after else owed)
+                small, owed = [after], owed if after else 0
+            self._enqueue(b"".join(small), owed)
+
+    def _enqueue(self, piece: bytes, slots: int) -> None:
+        if piece:
+            self._queue.append((piece, slots))
+            self._unsent += len(piece)
 
     def push(self) -> None:
         """Let everything leave: here where that takes no waiting, else on the writer thread. Never blocks."""
@@ -90,8 +98,8 @@ class Outbox:
                 self._todo.notify()
                 return
             self._writing = True
-            stream, slots = self._take()
-        self._write_at_once(stream, slots)
+            pieces, slots = self._take()
+        self._write_at_once(pieces, slots)
 
     def wait_for_room(self, give_up: Callable[[], bool] = lambda: False) -> None:
         """Block while more than the limit is unsent."""
@@ -117,44 +125,49 @@ class Outbox:
 
     # On any thread
 
-    def _write_at_once(self, stream: bytes, slots: int) -> None:
+    def _write_at_once(self, pieces: list[Piece], slots: int) -> None:
         """Write while the system takes it without waiting; what is left is the writer thread's."""
         try:
-            sent = self._at_once(memoryview(stream)) if self._at_once is not None else 0
+            sent = self._at_once(pieces) if self._at_once is not None else 0
         except OSError:
             self._break()
             return
-        self._give_back(stream[sent:], sent, slots)
+        self._give_back(_after(pieces, sent), sent, slots)
 
-    def _give_back(self, rest: bytes, sent: int, slots: int) -> None:
+    def _give_back(self, rest: list[Piece], sent: int, slots: int) -> None:
         """End a turn of writing: `rest` and its slots go back to the front."""
         with self._lock:
             if rest:
-                self._queue.appendleft((rest, slots))
+                self._queue.appendleft((rest.pop(), slots))
+                self._queue.extendleft((piece, 0) for piece in reversed(rest))
+                slots = 0
             self._unsent -= sent
             self._writing = False
             if self._queue:
                 self._todo.notify()
             if self._waiters:
                 self._left.notify_all()
-        if slots and not rest:
+        if slots:
             self._on_written(slots)
 
-    def _take(self) -> tuple[bytes, int]:
-        """Everything small that waits, joined, or one large piece. By whoever is writing, with the lock held."""
+    def _take(self) -> tuple[list[Piece], int]:
+        """What leaves next: everything small that waits, joined, and a large piece that follows it.
+
+        By whoever is writing, with the lock held.
+        """
         if len(self._queue) == 1:
-            return self._queue.popleft()
-        chosen: list[bytes] = []
+            piece, slots = self._queue.popleft()
+            return [piece], slots
+        small: list[Piece] = []
         slots = size = 0
         while self._queue and size < _JOIN_BYTES:
-            piece, count = self._queue[0]
-            if chosen and len(piece) > _JOIN_BYTES:
-                break
-            self._queue.popleft()
-            chosen.append(piece)
+            piece, count = self._queue.popleft()
             slots += count
+            if len(piece) > _COPY_BYTES:
+                return ([b"".join(small), piece] if small else [piece]), slots
+            small.append(piece)
             size += len(piece)
-        return (chosen[0] if len(chosen) == 1 else b"".join(chosen)), slots
+        return (small if len(small) == 1 else [b"".join(small)]), slots
 
     # The writer thread
 
@@ -164,16 +177,17 @@ class Outbox:
                 while self._writing or not self._queue:
                     self._todo.wait()
                 self._writing = True
-                stream, slots = self._take()
+                pieces, slots = self._take()
             try:
-                self._write(stream)
+                for piece in pieces:
+                    self._write(piece)
             except OSError:
                 self._break()
                 return
-            self._give_back(b"", 0, slots)
+            self._give_back([], 0, slots)
 
-    def _write(self, stream: bytes) -> None:
-        view = memoryview(stream)
+    def _write(self, piece: Piece) -> None:
+        view = memoryview(piece)
         while view:
             try:
                 count = os.write(self._descriptor, view[:_WRITE_BYTES])
@@ -193,3 +207,13 @@ class Outbox:
             self._unsent = 0
             self._left.notify_all()
         self._on_broken()
+
+
+def _after(pieces: list[Piece], sent: int) -> list[Piece]:
+    """The pieces without their first `sent` bytes, uncopied."""
+    rest: list[Piece] = []
+    for piece in pieces:
+        if sent < len(piece):
+            rest.append(memoryview(piece)[sent:] if sent else piece)
+        sent = max(0, sent - len(piece))
+    return rest

@@ -287,7 +287,9 @@ class Peer:
             self._reporting.discard(incoming)
         self._under_way.discard(incoming)
         self._bytes -= incoming.size
-        if incoming.replies:
+        if incoming.batch is None and incoming.replies:
+            self.outgoing.append((reply, 1))
+        elif incoming.replies:
             self._deliver(reply, incoming.batch, 1)
         else:
             self._slots -= 1

@@ -86,9 +86,9 @@ async function main() {
   }
 
   for (const [row, method, params, count] of [
-    ['echo 1 MB', 'echo', { text: 'x'.repeat(MB) }, 8],
-    ['echo 10 MB', 'echo', { text: 'x'.repeat(10 * MB) }, 2],
-    ['1 MB result', 'bytes', { count: MB }, 8],
+    ['echo 1 MB', 'echo', { text: 'x'.repeat(MB) }, 24],
+    ['echo 10 MB', 'echo', { text: 'x'.repeat(10 * MB) }, 4],
+    ['1 MB result', 'bytes', { count: MB }, 24],
   ]) {
     const times = Object.fromEntries(names.map((name) => [name, []]));
     for (let round = 0; round < count * rounds; round++)

@@ -1,9 +1,7 @@
-"""The processes that run models: started when needed, kept warm between jobs, ended when idle.
+"""The process that runs models, as the sidecar sees it.
 
-What lives here: one worker process and the keeper of them. What must not: jobs.
-
-Importing the ML packages takes 5 to 17 s, so a worker lives on after a job. It holds gigabytes, so it is ended
-after ten idle minutes, and when another environment is asked for.
+What lives here: one worker: started, called, ended, and what its death was. What must not: jobs, or when a worker is
+started and ended (keeper.py).
 """
 
 from __future__ import annotations
@@ -13,11 +11,10 @@ import re
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -25,11 +22,11 @@ from rpc import child
 from rpc.call import Progress
 from rpc.cancel import CancelToken
 from rpc.connection import Connection
-from rpc.errors import Busy, EnvironmentNotReady, RequestFailed, WorkerCrashed
+from rpc.errors import EnvironmentNotReady, RequestFailed, WorkerCrashed
 
 T = TypeVar("T")
 
-IDLE_SECONDS = 600.0
+CANCEL_GRACE_SECONDS = 5.0
 _TAIL_LINES = 100
 _TAIL_SECONDS = 1.0
 _END_GRACE = 1.0
@@ -55,7 +52,7 @@ class Worker:
         The interpreter cannot be started.
     """
 
-    def __init__(self, python: Path, script: Path) -> None:
+    def __init__(self, python: Path, script: Path, cancel_grace_seconds: float = CANCEL_GRACE_SECONDS) -> None:
         self.python = python
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         try:
@@ -66,7 +63,7 @@ class Worker:
             raise EnvironmentNotReady(message, path=python, hint="Set up the ML environment again.") from error
         self._listener = threading.Thread(target=self._listen, name="worker stderr", daemon=True)
         self._listener.start()
-        self._connection = Connection(self._process, name="worker")
+        self._connection = Connection(self._process, name="worker", cancel_grace=cancel_grace_seconds)
 
     @property
     def alive(self) -> bool:
@@ -101,9 +98,12 @@ class Worker:
                 f"The ML environment lacks {package}.", path=self.python, hint="Set up the ML environment again."
             )
         how = child.describe_exit(self._process)
-        if how.startswith("exit code") and not _is_python(self.python):
+        left_by_itself = self._connection.babbled or how.startswith("exit code")
+        if left_by_itself and not _is_python(self.python):
             advice = "Correct the setting for the ML environment, or set one up (env/setup)."
             return EnvironmentNotReady(f"{self.python} is no Python interpreter.", path=self.python, hint=advice)
+        if self._connection.babbled:
+            return crash
         fault = _fault_in(lines)
         said = f" It said last: {fault}" if fault else ""
         return WorkerCrashed(f"The process that runs the model ended unexpectedly ({how}).{said}", hint=_advice(how))
@@ -146,129 +146,3 @@ def _advice(how: str) -> str:
     if how in ("signal SIGSEGV", "signal SIGBUS", "signal SIGILL", "signal SIGABRT"):
         return "A library of the ML environment crashed. Resume the job; if it happens again, set the device to cpu."
     return "Resume the job: all but the last moments of its work is kept. The job's log tells more."
-
-
-class WorkerKeeper:
-    """At most one warm worker per interpreter. Thread-safe."""
-
-    def __init__(self, script: Path | None = None, idle_seconds: float = IDLE_SECONDS) -> None:
-        self._script = script or worker_script()
-        self._idle_seconds = idle_seconds
-        self._lock = threading.Lock()
-        self._workers: dict[Path, Worker] = {}
-        self._users: dict[Path, int] = {}
-        self._timers: dict[Path, threading.Timer] = {}
-        self._closed = False
-
-    def is_warm(self, python: Path) -> bool:
-        """Whether a worker for this interpreter runs already."""
-        worker = self._workers.get(python)
-        return worker is not None and worker.alive
-
-    @contextmanager
-    def worker(self, python: Path) -> Iterator[Worker]:
-        """A worker for this interpreter, warm where there is one, that is not ended meanwhile.
-
-        Raises
-        ------
-        EnvironmentNotReady
-            The interpreter cannot be started.
-        """
-        worker = self._take(python)
-        try:
-            yield worker
-        finally:
-            self._give_back(python)
-
-    def ask(
-        self, python: Path, method: str, params: msgspec.Struct, result_type: type[T], token: CancelToken
-    ) -> Future[T]:
-        """One question to a worker; the answer comes as a Future."""
-        worker = self._take(python)
-        answer: Future[T] = Future()
-
-        def settle(asked: Future[Any]) -> None:
-            self._give_back(python)
-            error = asked.exception()
-            if isinstance(error, WorkerCrashed):
-                error = worker.explain(error)
-            if error is not None:
-                answer.set_exception(error)
-            else:
-                answer.set_result(asked.result())
-
-        worker.call(method, params, result_type, token=token).add_done_callback(settle)
-        return answer
-
-    def release(self, folder: Path) -> None:
-        """End the workers whose interpreter lies below `folder`, before it is replaced or removed.
-
-        Raises
-        ------
-        Busy
-            One of them is at work.
-        """
-        with self._lock:
-            below = [python for python in self._workers if python.is_relative_to(folder)]
-            if any(self._users.get(python) for python in below):
-                raise Busy(
-                    f"A job is using the ML environment in {folder}.", path=folder, hint="Wait for it, or cancel it."
-                )
-            for python in below:
-                timer = self._timers.pop(python, None)
-                if timer is not None:
-                    timer.cancel()
-            workers = [self._workers.pop(python) for python in below]
-        for worker in workers:
-            worker.end()
-
-    def close(self) -> None:
-        """End every worker."""
-        with self._lock:
-            self._closed = True
-            workers, self._workers = list(self._workers.values()), {}
-            timers, self._timers = list(self._timers.values()), {}
-        for timer in timers:
-            timer.cancel()
-        for worker in workers:
-            worker.end()
-
-    def _take(self, python: Path) -> Worker:
-        with self._lock:
-            if self._closed:
-                raise RequestFailed("The sidecar is ending.")
-            timer = self._timers.pop(python, None)
-            if timer is not None:
-                timer.cancel()
-            worker = self._workers.get(python)
-            if worker is None or not worker.alive:
-                self._end_idle_others(python)
-                worker = self._workers[python] = Worker(python, self._script)
-            self._users[python] = self._users.get(python, 0) + 1
-            return worker
-
-    def _end_idle_others(self, python: Path) -> None:
-        """Two environments at once would hold gigabytes twice."""
-        for other in [other for other in self._workers if other != python and not self._users.get(other)]:
-            timer = self._timers.pop(other, None)
-            if timer is not None:
-                timer.cancel()
-            threading.Thread(target=self._workers.pop(other).end, daemon=True).start()
-
-    def _give_back(self, python: Path) -> None:
-        with self._lock:
-            self._users[python] -= 1
-            if self._users[python] or self._closed:
-                return
-            timer = self._timers[python] = threading.Timer(self._idle_seconds, self._end_idle, (python,))
-            timer.daemon = True
-            timer.start()
-
-    def _end_idle(self, python: Path) -> None:
-        with self._lock:
-            if self._users.get(python) or self._timers.pop(python, None) is None:
-                return
-            worker = self._workers.pop(python, None)
-        if worker is not None:
-            log.info("ending the idle worker %d", worker.pid)
-            worker.end()

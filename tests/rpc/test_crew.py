@@ -21,7 +21,7 @@ class Source:
     def __init__(self, size: int) -> None:
         self.chunks: queue.SimpleQueue[Tasks | None] = queue.SimpleQueue()
         self.flushes = 0
-        self.crew = Crew(size, self.read, self.flush, lambda: None)
+        self.crew: Crew[Callable[[], None]] = Crew(size, self.read, lambda task: task(), self.flush, lambda: None)
         self.ended = threading.Event()
         self._stop = threading.Event()
         self._clock = threading.Thread(target=self.tick)

@@ -21,8 +21,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from pathlib import Path
+from typing import Literal, NoReturn
 
 import duckdb
 import msgspec
@@ -37,6 +39,8 @@ CANONICAL_VERSION = 4
 MAX_WIDE = 1000
 _ROOMY = "1500MB"
 _CLASSES_PER_QUERY = 200
+_NAMES_SHOWN = 5
+_COLUMNS_SHOWN = 12
 
 
 class TableContent(msgspec.Struct, kw_only=True, frozen=True):
@@ -69,10 +73,38 @@ def read_content(cursor: duckdb.DuckDBPyConnection, schema: str) -> TableContent
 
 def refuse_duplicates(source: Source, classes: tuple[str, ...]) -> None:
     """Two columns of one name: which is meant cannot be told, so the table is refused."""
-    doubled = sorted({name for name in classes if classes.count(name) > 1}) if len(set(classes)) < len(classes) else []
-    if doubled:
-        shown = ", ".join(f"`{name}`" for name in doubled[:5])
-        raise FormatUnknown(f"{source.path.name} names these classes more than once: {shown}.", path=source.path)
+    if len(set(classes)) == len(classes):
+        return
+    doubled = [name for name, count in Counter(classes).items() if count > 1][:_NAMES_SHOWN]
+    shown = ", ".join(f"`{name}` (columns {_numbers_of(source, name)})" for name in doubled)
+    raise FormatUnknown(
+        f"{source.path.name} names these classes more than once: {shown}.",
+        path=source.path,
+        hint="Rename them or remove all but one of each, and load it again.",
+    )
+
+
+def _numbers_of(source: Source, name: str) -> str:
+    numbers = [str(index) for index, column in enumerate(source.columns, start=1) if column == name]
+    return " and ".join([", ".join(numbers[:-1]), numbers[-1]])
+
+
+def line_of(source: Source, row: int) -> int:
+    """The line at which the row with this number stands in a file whose rows are all read."""
+    return _Lines(source.blank_lines(source.first_line + row), source.first_line).of(row)
+
+
+def refuse_header_alone(path: Path, columns: tuple[str, ...]) -> NoReturn:
+    """Raise that there is nothing below the header, whose columns are told."""
+    message = f"{path.name} holds a header, but no rows. Its columns are {some_names(columns)}."
+    hint = "Nothing was found, or the program that writes it was stopped too early."
+    raise FormatUnknown(message, path=path, hint=hint)
+
+
+def some_names(names: tuple[str, ...]) -> str:
+    """The first of `names`, and how many more there are."""
+    shown = ", ".join(f"`{name}`" for name in names[:_COLUMNS_SHOWN])
+    return f"{shown} and {len(names) - _COLUMNS_SHOWN} more" if len(names) > _COLUMNS_SHOWN else shown
 
 
 UNUSABLE = (
@@ -81,68 +113,79 @@ UNUSABLE = (
 """Rows without a recording, or with times that are absent, no numbers, negative or reversed."""
 
 
-def drop_unusable_clips(cursor: duckdb.DuckDBPyConnection, table: str, rejected: list[RowProblem]) -> list[RowProblem]:
+def drop_unusable_clips(
+    cursor: duckdb.DuckDBPyConnection, table: str, source: Source, rejected: list[RowProblem]
+) -> list[RowProblem]:
     """Remove unusable rows from a dense table; why, joined with the rows that reading `rejected`.
 
     A recording that could not be read has a row with empty times. It is told, too: its clips are missing.
     """
-    return _drop_unusable(cursor, table, UNUSABLE, rejected)
+    query = f'SELECT row, path, "start", "end" FROM {table} WHERE {UNUSABLE} ORDER BY row LIMIT {MAX_PROBLEMS}'
+    why = {
+        row: _why_unusable(path, start, end) or f"{path} has no times: it could not be read when the scores were made."
+        for row, path, start, end in cursor.execute(query).fetchall()
+    }
+    if why:
+        cursor.execute(f"DELETE FROM {table} WHERE {UNUSABLE}")
+    return _told(why, source, rejected, 0)
 
 
 def drop_unusable_scores(
-    cursor: duckdb.DuckDBPyConnection, table: str, rejected: list[RowProblem], first_row: int, first_line: int
+    cursor: duckdb.DuckDBPyConnection, table: str, source: Source, rejected: list[RowProblem], first_row: int
 ) -> list[RowProblem]:
-    """The same for rows from `first_row` of a table with a row per score, whose class and score must be there too.
-
-    `first_line` is the line of the file at which its first row stands, counted from 1.
-    """
+    """The same for rows from `first_row` of a table with a row per score, whose class and score must be there too."""
     unusable = f"row >= {first_row} AND ({UNUSABLE} OR name IS NULL OR score IS NULL)"
-    return _drop_unusable(cursor, table, unusable, rejected, first_row, first_line)
-
-
-def _drop_unusable(
-    cursor: duckdb.DuckDBPyConnection,
-    table: str,
-    unusable: str,
-    rejected: list[RowProblem],
-    first_row: int = 0,
-    first_line: int = 2,
-) -> list[RowProblem]:
-    query = f'SELECT row, path, "start", "end" FROM {table} WHERE {unusable} ORDER BY row LIMIT {MAX_PROBLEMS}'
-    lines = _Lines((problem.row for problem in rejected), first_line - first_row)
-    found = [
-        RowProblem(row=lines.of(row), message=_why_unusable(path, start, end))
-        for row, path, start, end in cursor.execute(query).fetchall()
-    ]
-    if found:
+    columns = 'row, path, "start", "end", name IS NULL'
+    query = f"SELECT {columns} FROM {table} WHERE {unusable} ORDER BY row LIMIT {MAX_PROBLEMS}"
+    why = {
+        row: _why_unusable(path, start, end) or f"The row for {path} {_lacks(start, end, unnamed=unnamed)}."
+        for row, path, start, end, unnamed in cursor.execute(query).fetchall()
+    }
+    if why:
         cursor.execute(f"DELETE FROM {table} WHERE {unusable}")
+    return _told(why, source, rejected, first_row)
+
+
+def _told(why: dict[int, str], source: Source, rejected: list[RowProblem], first_row: int) -> list[RowProblem]:
+    """What is wrong with rows, by their number, as problems of lines, joined with those that reading `rejected`."""
+    passed_over = [problem.row for problem in rejected]
+    if why:
+        rows = source.first_line + max(why) - first_row + len(rejected)
+        passed_over += [line for line in source.blank_lines(rows) if line >= source.first_line]
+    lines = _Lines(passed_over, source.first_line - first_row)
+    found = [RowProblem(row=lines.of(row), message=message) for row, message in why.items()]
     return sorted([*rejected, *found], key=lambda problem: problem.row)[:MAX_PROBLEMS]
 
 
 class _Lines:
-    """From the number of a row that was read to its line in the file, counted from 1; `shift` lies between them."""
+    """From the number of a row that was read to its line in the file, counted from 1; `shift` lies between them.
 
-    def __init__(self, rejected: Iterable[int], shift: int) -> None:
-        self._rejected = sorted(rejected)
+    On the lines `passed_over` no row was read. Rows must be asked for in their order.
+    """
+
+    def __init__(self, passed_over: Iterable[int], shift: int) -> None:
+        self._ahead = deque(sorted(passed_over))
         self._shift = shift
 
     def of(self, row: int) -> int:
-        line = row + self._shift
-        for rejected in self._rejected:
-            if rejected > line:
-                break
-            line += 1
-        return line
+        while self._ahead and self._ahead[0] <= row + self._shift:
+            self._ahead.popleft()
+            self._shift += 1
+        return row + self._shift
 
 
-def _why_unusable(path: str | None, start: float | None, end: float | None) -> str:
+def _why_unusable(path: str | None, start: float | None, end: float | None) -> str | None:
     if path is None:
         return "The row names no recording."
-    if start is None or end is None:
-        return f"{path} has no times: it could not be read when the scores were made."
-    if not start <= end or start < 0 or math.isinf(end):
+    if start is not None and end is not None and (not start <= end or start < 0 or math.isinf(end)):
         return f"{path} has impossible times: {start:g} to {end:g} s."
-    return f"The row for {path} names no class or has no score."
+    return None
+
+
+def _lacks(start: float | None, end: float | None, *, unnamed: bool) -> str:
+    if start is None or end is None:
+        return "has no times"
+    return "names no class" if unnamed else "has no score"
 
 
 WIDE_STAGING = "wide_staging"

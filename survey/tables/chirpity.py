@@ -5,7 +5,7 @@
 What lives here: what its columns mean. What must not: anything else.
 
 Detection start and end are times of the day; where in the file a detection is, Start (s) and End (s) tell, or File
-offset. Confidence may read "confirmed", which counts as 1.
+offset, which may read 01:02:03. Confidence may read "confirmed", which counts as 1.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def recognise(source: Source) -> Meaning | None:
         return None
     confidence = columns.text("confidence")
     percent = f"CASE WHEN {confidence} LIKE '%!%' ESCAPE '!' THEN 100 ELSE 1 END"
-    share = f"TRY_CAST(rtrim({confidence}, '% ') AS DOUBLE) / {percent}"
+    share = f"TRY_CAST(replace(rtrim({confidence}, '% '), ',', '.') AS DOUBLE) / {percent}"
     begins = [name for name in ("start (s)", "file offset") if _is_number(source, columns, name)]
     ends = [name for name in ("end (s)",) if _is_number(source, columns, name)]
-    start = first_of(*map(columns.number, begins), "NULL")
+    start = first_of(*map(columns.number, begins), *() if begins else (_seconds(columns.text("file offset")),))
     common = columns.text("common name")
     return Meaning(
         format="chirpity",
@@ -38,6 +38,12 @@ def recognise(source: Source) -> Meaning | None:
         common=common,
         numbers=columns.numbers(*begins, *ends),
     )
+
+
+def _seconds(clock: str) -> str:
+    """SQL for the seconds that hours, minutes and seconds, or the last two or one of them, amount to."""
+    parts = f"list_transform(string_split({clock}, ':'), lambda part: TRY_CAST(part AS DOUBLE))"
+    return f"list_reduce({parts}, lambda total, part: total * 60 + part)"
 
 
 def _is_number(source: Source, columns: Columns, name: str) -> bool:

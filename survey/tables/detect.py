@@ -15,13 +15,12 @@ from rpc.cancel import CancelToken
 from rpc.errors import FileMissing, FormatUnknown
 from schemas.scores import TableFormat
 from survey.tables import audacity, birdnet, chirpity, folder, job, kaleidoscope, opensoundscape, raven, sparse
-from survey.tables.canonical import TableContent
+from survey.tables.canonical import TableContent, refuse_header_alone, some_names
 from survey.tables.meaning import Meaning
 from survey.tables.sniff import kind_of, sniff_text
 from survey.tables.sources import NotUtf8, ParquetSource, Source, TextSource
 
 Wanted = Literal["auto"] | TableFormat
-_SHOWN_COLUMNS = 12
 
 _SPARSE: dict[TableFormat, Callable[[Source], Meaning | None]] = {
     "sparse": sparse.recognise,
@@ -119,11 +118,11 @@ def _read_dense(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, 
 
 
 def _unknown(source: Source, wanted: Wanted) -> FormatUnknown:
-    shown = ", ".join(f"`{name}`" for name in source.columns[:_SHOWN_COLUMNS])
-    more = f" and {len(source.columns) - _SHOWN_COLUMNS} more" if len(source.columns) > _SHOWN_COLUMNS else ""
+    if isinstance(source, TextSource) and not source.sample:
+        refuse_header_alone(source.path, source.columns)
     which = "fit no format of score tables that is known" if wanted == "auto" else f"do not fit the format `{wanted}`"
-    return FormatUnknown(
-        f"The columns of {source.path.name} {which}. It has {shown}{more}.",
-        path=source.path,
-        hint="OpenSoundscape's form has the columns file, start_time, end_time, and one column of numbers per class.",
-    )
+    hint = "OpenSoundscape's form has the columns file, start_time, end_time, and one column of numbers per class."
+    if wanted != "auto":
+        hint = "Load it without naming a format: then its columns tell which it is."
+    message = f"The columns of {source.path.name} {which}. It has {some_names(source.columns)}."
+    return FormatUnknown(message, path=source.path, hint=hint)

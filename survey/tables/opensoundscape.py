@@ -27,15 +27,20 @@ from survey.tables.canonical import (
     TableContent,
     drop_unusable_clips,
     fill_long,
+    line_of,
     refuse_duplicates,
+    refuse_header_alone,
     roomy,
+    some_names,
     summarise_long,
     summarise_wide,
 )
+from survey.tables.sniff import ABSENT
 from survey.tables.sources import Source, TextSource
 from survey.tables.writing import copy_csv, refuse_first, written
 
 FILE, START, END = "file", "start_time", "end_time"
+_CELL_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +95,17 @@ def read(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns
     """
     names = tuple(source.columns[index] for index in columns.classes)
     if not names:
-        raise FormatUnknown(f"{source.path.name} holds no column of numbers, so no class has scores.", path=source.path)
+        raise _no_numbers(source, columns)
     refuse_duplicates(source, names)
     wide = len(names) <= MAX_WIDE
     problems = _fill_wide(cursor, schema, source, columns) if wide else _fill_long(cursor, schema, source, columns)
     counted = cursor.execute(f"SELECT count(*), count(DISTINCT path) FROM {schema}.clips").fetchone()
     clips, files = counted or (0, 0)
-    if not clips and isinstance(source, TextSource) and not source.sample:
-        raise FormatUnknown(f"{source.path.name} holds a header, but no rows.", path=source.path)
+    if not clips and not problems:
+        refuse_header_alone(source.path, source.columns)
     if not clips:
-        first = f" Row {problems[0].row}: {problems[0].message}" if problems else ""
-        raise FormatUnknown(f"No row of {source.path.name} could be read.{first}", path=source.path)
+        first = f"Row {problems[0].row}: {problems[0].message}"
+        raise FormatUnknown(f"No row of {source.path.name} could be read. {first}", path=source.path)
     return TableContent(
         format="opensoundscape" if columns.start is not None else "simple",
         layout="dense",
@@ -112,17 +117,32 @@ def read(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns
     )
 
 
+def _no_numbers(source: Source, columns: Columns) -> FormatUnknown:
+    """That no class has scores, with the first cell that is none."""
+    if isinstance(source, TextSource) and not source.sample:
+        refuse_header_alone(source.path, source.columns)
+    message = f"{source.path.name} holds no column of numbers, so no class has scores."
+    cells = ((row, index) for row, cells in enumerate(source.sample) for index in columns.ignored if index < len(cells))
+    for row, index in cells:
+        if source.sample[row][index].strip() not in ABSENT:
+            where = f"row {line_of(source, row)}, column `{source.columns[index]}`"
+            message += f" In {where}, it reads {source.sample[row][index][:_CELL_SHOWN]!r}."
+            break
+    hint = f"Its columns are {some_names(source.columns)}. Every class needs one of numbers, like 0.87 or -3.2."
+    return FormatUnknown(message, path=source.path, hint=hint)
+
+
 def _fill_wide(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns: Columns) -> list[RowProblem]:
     scores = ", ".join(f"c{index} AS s{number}" for number, index in enumerate(columns.classes))
     cursor.execute(f"CREATE TABLE {schema}.clips AS {_selection(source, columns, scores)}")
-    return drop_unusable_clips(cursor, f"{schema}.clips", source.problems(cursor))
+    return drop_unusable_clips(cursor, f"{schema}.clips", source, source.problems(cursor))
 
 
 def _fill_long(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns: Columns) -> list[RowProblem]:
     scores = f"[{', '.join(f'c{index}' for index in columns.classes)}] AS scores"
     with roomy(cursor):
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE {WIDE_STAGING} AS {_selection(source, columns, scores)}")
-    problems = drop_unusable_clips(cursor, WIDE_STAGING, source.problems(cursor))
+    problems = drop_unusable_clips(cursor, WIDE_STAGING, source, source.problems(cursor))
     fill_long(cursor, schema, tuple(source.columns[index] for index in columns.classes))
     return problems
 

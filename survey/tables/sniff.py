@@ -24,13 +24,18 @@ from rpc.errors import FormatUnknown, from_os_error
 Encoding = Literal["utf-8", "latin-1"]
 Kind = Literal["text", "gzip", "parquet"]
 
+_PARQUET, _GZIP = b"PAR1", b"\x1f\x8b"
+_LOOK = 4096
 _FIRST_READ = 1 << 20
 _LONGEST_HEADER = 32 << 20
 _SAMPLE_ROWS = 200
 _PICKLE_ENDINGS = {".pkl", ".pickle", ".p"}
-_RAVEN_OR_LABELS = re.compile(r"\s*(selection\t|-?\d+(\.\d+)?\t)", re.IGNORECASE)
+_RAVEN_OR_LABELS = re.compile(r"\s*(selection\t|-?\d+([.,]\d+)?\t)", re.IGNORECASE)
 """Raven and Audacity write tabs and never quote: a quote is a character like others."""
 _COMMA_NUMBER = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
+_POINT_NUMBER = re.compile(r"[-+]?\d+\.\d+([eE][-+]?\d+)?")
+_CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 ABSENT = ("", "NA", "N/A", "<NA>", "None", "NULL", "null")
 """Cells that stand for no value. NaN is a number that is no number, and comes in as NaN."""
@@ -40,8 +45,8 @@ ABSENT = ("", "NA", "N/A", "<NA>", "None", "NULL", "null")
 class TextTable:
     """A text file. `sample` holds the first rows below the header; a short row ends early.
 
-    `quoted`: quotes are marks around cells. Without a header, `columns` are the cells of the first row, with which
-    the sample then begins.
+    `quoted`: quotes are marks around cells. `blank_lines` stand above the header. Without a header, `columns` are the
+    cells of the first row, with which the sample then begins.
     """
 
     path: Path
@@ -53,6 +58,7 @@ class TextTable:
     quoted: bool = True
     decimal: Literal[".", ","] = "."
     has_header: bool = True
+    blank_lines: int = 0
 
     def without_header(self) -> TextTable:
         """The same file, whose first row is a row like the others."""
@@ -80,23 +86,29 @@ def kind_of(path: Path) -> Kind:
     FileMissing, PermissionRefused
         It cannot be read.
     """
-    start = _first_bytes(path, 4096)
-    if start.startswith(b"PAR1"):
+    start = _first_bytes(path, _LOOK)
+    if start.startswith(_PARQUET):
         return "parquet"
-    if start.startswith(b"\x1f\x8b"):
+    if start.startswith(_GZIP):
         return "gzip"
+    _refuse_binary(path, start)
+    return "text"
+
+
+def _refuse_binary(path: Path, start: bytes) -> None:
+    """Raise FormatUnknown unless text begins with `start`."""
     if path.suffix.lower() in _PICKLE_ENDINGS or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
         hint = f'Convert it once, in Python: pandas.read_pickle("{path.name}").to_csv("{path.stem}.csv")'
         raise FormatUnknown(
             f"{path.name} is a pickle. Opening one can run any program, so it is not opened.", path=path, hint=hint
         )
-    if not start.strip():
-        raise FormatUnknown(f"{path.name} is empty.", path=path)
+    if not start.removeprefix(codecs.BOM_UTF8).strip():
+        raise FormatUnknown(f"{path.name} is empty.", path=path, hint="Was it written to its end? Export it again.")
     if start.startswith(_UTF16_MARKS):
-        raise FormatUnknown(f"{path.name} is UTF-16 text. Save it as UTF-8.", path=path)
-    if b"\0" in start:
-        raise FormatUnknown(f"{path.name} is a binary file, not a table of scores.", path=path)
-    return "text"
+        raise FormatUnknown(f"{path.name} is UTF-16 text.", path=path, hint="Save it as UTF-8.")
+    if b"\0" in start or len(_CONTROL.findall(start)) * 50 > len(start) or start.startswith((_PARQUET, _GZIP)):
+        hint = "Tables are CSV, tab-separated text, either of them gzipped, or Parquet. Export it as one of these."
+        raise FormatUnknown(f"{path.name} is a binary file, not a table of scores.", path=path, hint=hint)
 
 
 def sniff_text(path: Path, kind: Literal["text", "gzip"]) -> TextTable:
@@ -108,15 +120,23 @@ def sniff_text(path: Path, kind: Literal["text", "gzip"]) -> TextTable:
         It has no header row.
     """
     start, whole = _beginning(path, kind)
+    _refuse_binary(path, start[:_LOOK])  # what was gzipped may be anything
     text, encoding = _decoded(start, whole=whole)
-    header, _, _ = text.lstrip("\r\n").partition("\n")
-    delimiter = max((",", ";", "\t"), key=lambda mark: _cells_in(header, mark))
-    quoted = not (delimiter == "\t" and _RAVEN_OR_LABELS.match(header))
+    above, header = _header_of(text)
+    quoted = _RAVEN_OR_LABELS.match(header) is None
+    delimiter = max((",", ";", "\t"), key=lambda mark: _cells_in(header, mark)) if quoted else "\t"
     rows = _rows(text, delimiter, quoted=quoted, whole=whole)
     if not rows or not any(name.strip() for name in rows[0]):
         raise FormatUnknown(f"{path.name} has no header row.", path=path)
     columns, sample = tuple(name.strip() for name in rows[0]), tuple(tuple(row) for row in rows[1:])
-    return TextTable(path, kind, encoding, delimiter, columns, sample, quoted, _decimal_mark(delimiter, sample))
+    decimal = _decimal_mark(delimiter, sample)
+    return TextTable(path, kind, encoding, delimiter, columns, sample, quoted, decimal, blank_lines=above)
+
+
+def _header_of(text: str) -> tuple[int, str]:
+    """How many blank lines `text` begins with, and the line after them."""
+    body = text.lstrip("\r\n")
+    return len(_LINE_END.findall(text[: len(text) - len(body)])), _LINE_END.split(body, maxsplit=1)[0]
 
 
 def _first_bytes(path: Path, count: int) -> bytes:
@@ -136,7 +156,8 @@ def _beginning(path: Path, kind: Literal["text", "gzip"]) -> tuple[bytes, bool]:
                 start += more
             return start, len(start) < _FIRST_READ
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise FormatUnknown(f"{path.name} is a damaged gzip file.", path=path) from error
+        hint = "It may have been cut off while it was copied: copy or download it again."
+        raise FormatUnknown(f"{path.name} is a damaged gzip file.", path=path, hint=hint) from error
     except OSError as error:
         raise from_os_error(error, path, "read") from error
 
@@ -175,11 +196,13 @@ def _cells_in(line: str, delimiter: str) -> int:
 
 
 def _decimal_mark(delimiter: str, sample: tuple[tuple[str, ...], ...]) -> Literal[".", ","]:
-    """Where commas are decimal marks, spreadsheets put semicolons between cells."""
-    if delimiter != ";":
+    """Where commas are decimal marks, semicolons or tabs stand between cells; a comma in one cell of many is none."""
+    if delimiter == ",":
         return "."
     cells = [cell.strip() for row in sample for cell in row]
-    return "," if any(_COMMA_NUMBER.fullmatch(cell) for cell in cells) else "."
+    commas = sum(1 for cell in cells if _COMMA_NUMBER.fullmatch(cell))
+    points = sum(1 for cell in cells if _POINT_NUMBER.fullmatch(cell))
+    return "," if commas > points else "."
 
 
 def _is_number(cell: str) -> bool:

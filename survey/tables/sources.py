@@ -8,8 +8,9 @@ column means what (the formats' files).
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -58,6 +59,9 @@ class Source(Protocol):
     def problems(self, cursor: duckdb.DuckDBPyConnection) -> list[RowProblem]:
         """The rows that the last reading on `cursor` left out, at most MAX_PROBLEMS, in their order."""
 
+    def blank_lines(self, count: int) -> Iterator[int]:
+        """The blank lines among the first `count` others, counted from 1; a row of several lines counts as one."""
+
 
 class TextSource:
     """A text table."""
@@ -67,7 +71,7 @@ class TextSource:
         self.path = table.path
         self.columns = table.columns
         self.sample = table.sample
-        self.first_line = 2 if table.has_header else 1
+        self.first_line = table.blank_lines + (2 if table.has_header else 1)
 
     def is_number(self, column: int, *, half: bool = False) -> bool:
         return self.table.is_number(column, half=half)
@@ -80,7 +84,8 @@ class TextSource:
         columns = ", ".join(f"'c{index}': '{kind}'" for index, kind in enumerate(kinds))
         return (
             f"read_csv({file_name(self.path)}, auto_detect = false, columns = {{{columns}}}, "
-            f"header = {str(table.has_header).lower()}, null_padding = {str(self._may_end_early()).lower()}, "
+            f"header = {str(table.has_header).lower()}, skip = {table.blank_lines}, "
+            f"null_padding = {str(self._may_end_early()).lower()}, "
             f"delim = {literal(table.delimiter)}, {self._quoting()}, nullstr = [{', '.join(map(literal, absent))}], "
             f"encoding = '{table.encoding}', compression = '{'gzip' if table.kind == 'gzip' else 'none'}', "
             f"decimal_separator = '{table.decimal}', "
@@ -100,6 +105,18 @@ class TextSource:
             if line not in by_line:
                 by_line[line] = RowProblem(row=line, message=self._explained(column, message))
         return list(by_line.values())[:MAX_PROBLEMS]
+
+    def blank_lines(self, count: int) -> Iterator[int]:
+        line, inside = 1, False
+        with gzip.open(self.path) if self.table.kind == "gzip" else self.path.open("rb") as file:
+            for text in file:
+                if not inside and not text.strip(b"\r\n"):
+                    yield line
+                    count += 1
+                inside ^= self.table.quoted and text.count(b'"') % 2 == 1
+                line += not inside
+                if line > count:
+                    return
 
     def _may_end_early(self) -> bool:
         """Whether rows may lack their last cells: without a header, or where only the header ends with a tab.
@@ -157,6 +174,9 @@ class ParquetSource:
 
     def problems(self, _cursor: duckdb.DuckDBPyConnection) -> list[RowProblem]:
         return []
+
+    def blank_lines(self, count: int) -> Iterator[int]:
+        return iter(())
 
 
 _NUMBERS = {

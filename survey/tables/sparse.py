@@ -19,7 +19,13 @@ from rpc.cancel import CancelToken
 from rpc.errors import FormatUnknown
 from schemas.scores import ClassSummary, RowProblem
 from survey.database import literal
-from survey.tables.canonical import TableContent, add_labels, drop_unusable_scores, summarise_long
+from survey.tables.canonical import (
+    TableContent,
+    add_labels,
+    drop_unusable_scores,
+    refuse_header_alone,
+    summarise_long,
+)
 from survey.tables.meaning import Columns, Meaning
 from survey.tables.sources import MAX_PROBLEMS, NotUtf8, Source, TextSource
 from survey.tables.writing import written
@@ -78,8 +84,10 @@ def read(
     clips, files, classes = settle(cursor, schema, ())
     if not clips:
         worst = next((problem for problem in problems if problem.row), None)
-        first = "" if worst is None else f" Row {worst.row}: {worst.message}"
-        raise FormatUnknown(f"No row of {source.path.name} could be read.{first}", path=source.path)
+        if worst is None:
+            refuse_header_alone(source.path, source.columns)
+        message = f"No row of {source.path.name} could be read. Row {worst.row}: {worst.message}"
+        raise FormatUnknown(message, path=source.path)
     return TableContent(
         format=meaning.format,
         layout="sparse",
@@ -129,7 +137,7 @@ def _stage(
         source = source.as_latin1()
         rows = fill_staging(cursor, source, meaning, first_row)
         rejected = source.problems(cursor)
-    return rows, drop_unusable_scores(cursor, "staging", rejected, first_row, source.first_line)
+    return rows, drop_unusable_scores(cursor, "staging", source, rejected, first_row)
 
 
 def _named(problem: RowProblem, source: Source) -> RowProblem:

@@ -6,6 +6,8 @@ A recording is entered as done only after the part with its last clip is closed.
 rows without scores, but only beside clips that can: a recording without a single readable clip has failed, and no
 row of it is written.
 
+A recording that vanishes while it is scored has failed too; its clips until then stay.
+
 A process that dies loses what is not in a closed part yet. So a part is closed after a tenth of the time that the run
 has taken so far, within bounds: a short run loses seconds, a long one neither more than a minute nor its speed to
 thousands of small files.
@@ -23,10 +25,11 @@ import numpy as np
 
 from ml_runtime.pipeline.ahead import Ended, Opened, Unreadable
 from ml_runtime.pipeline.batches import ScoredClip
+from ml_runtime.presence import Presence
 from ml_runtime.standing import Standing
 from rpc.errors import DecodeFailed, RequestFailed
 from schemas.jobs import Failure
-from survey.ledger import Done, Failed, Ledger, Stamp, Started
+from survey.ledger import Done, Failed, Ledger, Scored, Stamp, Started
 from survey.parts import ClipRange, PartWriter, ScoredClips
 from survey.paths import path_to_wire
 
@@ -47,6 +50,7 @@ class _Page:
     waiting: list[ScoredClip] = field(default_factory=list)
     errors: list[RequestFailed] = field(default_factory=list)
     unreadable: int = 0
+    loss: RequestFailed | None = None
 
 
 @dataclass(slots=True)
@@ -61,12 +65,20 @@ class Tally:
 
 
 class Books:
-    """Takes the pipeline's events in order."""
+    """Takes the pipeline's events in order. `tally` is what this run has done before."""
 
     def __init__(
-        self, writer: PartWriter, ledger: Ledger, standing: Standing, clock: Callable[[], float] = time.monotonic
+        self,
+        writer: PartWriter,
+        ledger: Ledger,
+        standing: Standing,
+        presence: Presence,
+        *,
+        tally: Tally | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.tally = Tally()
+        self.tally = tally or Tally()
+        self._presence = presence
         self._writer = writer
         self._ledger = ledger
         self._standing = standing
@@ -76,17 +88,29 @@ class Books:
         self._begun = self._part_begun = clock()
 
     def enter(self, event: Opened | Unreadable | ScoredClip | Ended) -> None:
-        """Take one event. Raises DiskFull or PermissionRefused when a part or the ledger cannot be written."""
+        """Take one event.
+
+        Raises
+        ------
+        rpc.errors.DiskFull, rpc.errors.PermissionRefused
+            A part or the ledger cannot be written.
+        rpc.errors.InputGone
+            The folder of the recording is gone; what could not be read of it counts as not tried.
+        """
         if isinstance(event, Opened):
             self._begin(event)
         elif isinstance(event, Unreadable):
-            self.fail(event.path, event.error)
+            self.fail(event.path, self._presence.loss_of(event.path) or event.error)
         elif isinstance(event, Ended):
             self._end()
         else:
             self._take(event)
         if self._writer.pending_scores >= SCORES_PER_PART or (self._is_due() and self._has_something_to_close()):
             self.close_part()
+
+    def announce(self, path: Path) -> None:
+        """Enter that the recording is in hand from now on. Any thread may call this."""
+        self._ledger.append(Started(recording=self._standing.stamps[path]), durable=False)
 
     def fail(self, path: Path, error: RequestFailed) -> None:
         """Enter a recording that could not be scored at all."""
@@ -115,12 +139,16 @@ class Books:
         return waiting or bool(self._unentered) or self._writer.pending_scores > 0
 
     def _begin(self, opened: Opened) -> None:
-        stamp = self._standing.stamps[opened.path]
-        self._page = _Page(stamp, opened, readable=bool(self._standing.held_of(opened.path)))
-        self._ledger.append(Started(recording=stamp), durable=False)
+        stamp, held = self._standing.stamps[opened.path], self._standing.held_of(opened.path)
+        unreadable = sum(len(scored.unreadable) for scored in held)
+        self._page = _Page(stamp, opened, readable=bool(held), unreadable=unreadable)
 
     def _take(self, clip: ScoredClip) -> None:
         page = self._current()
+        if clip.error is not None:
+            page.loss = page.loss or self._presence.loss_of(page.opened.path)
+        if page.loss is not None:
+            return
         page.waiting.append(clip)
         if clip.error is None:
             page.readable = True
@@ -135,20 +163,24 @@ class Books:
     def _end(self) -> None:
         self._hand_over()
         page, self._page = self._current(), None
+        if page.loss is not None:
+            self.fail(page.opened.path, page.loss)
+            return
         if not page.readable:
             self.fail(page.opened.path, _nothing_readable(page))
             return
         self.tally.files_done += 1
-        if page.errors:
-            self.tally.failures.append(_partial_failure(page))
-        self._unentered.append(
-            Done(
-                recording=page.stamp,
-                clips=len(page.opened.times),
-                audio_seconds=page.opened.duration_seconds,
-                unreadable=page.unreadable,
-            )
+        done = Done(
+            recording=page.stamp,
+            clips=len(page.opened.times),
+            audio_seconds=page.opened.duration_seconds,
+            unreadable=page.unreadable,
+            message=_encodable(page.errors[0].message) if page.errors else "",
         )
+        if page.unreadable:
+            self.tally.failures.append(partial_failure(done))
+        self._unentered.append(done)
+        self._ledger.append(Scored(recording=page.stamp), durable=False)
 
     def _hand_over(self) -> None:
         """Give the waiting clips of the current recording to the writer, in runs of consecutive clips."""
@@ -193,10 +225,11 @@ def _nothing_readable(page: _Page) -> RequestFailed:
     return DecodeFailed(f"{path} holds no sound.", path=path)
 
 
-def _partial_failure(page: _Page) -> Failure:
-    first = page.errors[0]
-    message = f"{page.unreadable} of {len(page.opened.times)} clips could not be read; the others are scored. "
-    return Failure(path=page.stamp.file, code=first.code, message=_encodable(f"{message}The first: {first.message}"))
+def partial_failure(done: Done) -> Failure:
+    """What is told of a recording of which some clips could not be read."""
+    message = f"{done.unreadable} of {done.clips} clips could not be read; the others are scored."
+    first = f" The first: {done.message}" if done.message else ""
+    return Failure(path=done.recording.file, code=DecodeFailed.code, message=message + first)
 
 
 def _encodable(message: str) -> str:

@@ -39,6 +39,11 @@ def make_importable() -> tuple[str, ...]:
     return tuple(_repaired)
 
 
+def repairs_made() -> tuple[str, ...]:
+    """The names of the packages that were repaired in this process. Imports nothing."""
+    return tuple(_repaired)
+
+
 def _import_or_repair(name: str, repair: Callable[[], None]) -> bool:
     """Import `name`; whether it had to be repaired."""
     try:

@@ -8,7 +8,8 @@ The result is that of inference/run. Log lines go to stderr and into the job's l
 
 Exit codes: 0 every recording is scored, but for those that are no sound (failures.csv, code 1002); 1 the job failed, or
 a recording is missing or failed for any other reason (failures.csv); 2 wrong usage or a config that cannot be used; 75
-stopped before the end (signal, full disk, job folder in use): go on with `--resume JOB_FOLDER`.
+stopped before the end (signal, full disk, memory used up, the folder of the recordings gone, job folder in use): go on
+with `--resume JOB_FOLDER`. A process that was killed can be resumed too.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from rpc.cancel import CancelToken
     from rpc.errors import RpcError
     from schemas.jobs import JobState
-    from survey.job_folder import JobFolder
+    from survey.job_folder import JobFolder, JobRecord
 
     Print = Callable[[str, msgspec.Struct], None]
 
@@ -74,18 +75,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> int:
     """Run the job in `folder`, whose lock is held, and keep its job.json."""
     from contextlib import suppress
+    from datetime import UTC, datetime
 
     from msgspec.structs import replace
 
     from ml_runtime import run, worker
     from ml_runtime.models.registry import ModelProvider
     from rpc.call import Progress
-    from rpc.errors import InternalError, RequestCancelled, RpcError
+    from rpc.errors import InternalError, OutOfMemory, RpcError
     from survey.job_folder import model_name
     from survey.job_report import describe_job, report_job, with_events, with_outcome
     from survey.ledger import Ledger
 
-    record = replace(folder.read_record(), state="running", started_at=_now(), ended_at=None, message=None, code=None)
+    before = folder.read_record()
+    if before.state == "running":
+        # Its process died without a word, and this one holds the lock that it held.
+        _enter_crash(folder, before)
+    record = replace(before, state="running", started_at=_now(), ended_at=None, message=None, code=None)
     folder.write_record(record)
     tell("progress", Progress(kind="begin", title=record.name, job_id=record.job_id, job_folder=str(folder.path)))
     try:
@@ -96,9 +102,11 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
     # Not only our own errors: job.json must never say "running" of a job that nobody runs.
     except Exception as error:
         failure = error if isinstance(error, RpcError) else InternalError(f"The job failed by a fault of ours: {error}")
-        state: JobState = "cancelled" if isinstance(error, RequestCancelled) else "failed"
+        state = _state_after(failure)
         with suppress(RpcError):
-            record = with_events(record, Ledger(folder.ledger_path).read())
+            if isinstance(error, OutOfMemory):
+                _enter_crash(folder, record)
+            record = with_events(record, Ledger(folder.ledger_path).read(), datetime.now(UTC))
         folder.write_record(replace(record, state=state, ended_at=_now(), message=failure.message, code=failure.code))
         failure.job_id, failure.job_folder, failure.state = record.job_id, str(folder.path), state
         if failure is not error:
@@ -109,6 +117,24 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
     job = describe_job(str(folder.path), model_name(folder.read_config().model), ended)
     tell("result", report_job(job, ended, outcome))
     return 0 if outcome.state == "completed" and not _left_out(folder) else _EXIT_FAILED
+
+
+def _enter_crash(folder: JobFolder, record: JobRecord) -> None:
+    """What the run of `record` had in hand when it ended may be why it ended."""
+    from survey.crashes import in_hand
+    from survey.ledger import Crashed, Ledger, moment
+
+    ledger = Ledger(folder.ledger_path)
+    held = in_hand(ledger.read(), moment(record.started_at))
+    ledger.append(*(Crashed(recording=recording) for recording in held))
+
+
+def _state_after(error: RpcError) -> JobState:
+    from rpc.errors import DiskFull, InputGone, RequestCancelled
+
+    if isinstance(error, RequestCancelled):
+        return "cancelled"
+    return "paused" if isinstance(error, DiskFull | InputGone) else "failed"
 
 
 def _left_out(folder: JobFolder) -> bool:
@@ -149,11 +175,12 @@ def _open_folder(arguments: argparse.Namespace) -> JobFolder:
 
 
 def _exit_code(error: RpcError) -> int:
-    from rpc.errors import ConfigInvalid, RequestCancelled
+    from rpc.errors import ConfigInvalid, OutOfMemory, RequestCancelled
 
     if isinstance(error, ConfigInvalid):
         return _EXIT_USAGE
-    return _EXIT_RESUMABLE if error.retryable or isinstance(error, RequestCancelled) else _EXIT_FAILED
+    goes_on = error.retryable or isinstance(error, RequestCancelled | OutOfMemory)
+    return _EXIT_RESUMABLE if goes_on else _EXIT_FAILED
 
 
 def _printer(descriptor: int | None) -> Print:
@@ -174,7 +201,7 @@ def _printer(descriptor: int | None) -> Print:
 def _now() -> str:
     from datetime import UTC, datetime
 
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,19 +18,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_runtime import results
+from ml_runtime import history, results
 from ml_runtime.books import Books, Tally
 from ml_runtime.clips import check_overlap
-from ml_runtime.compat import make_importable
+from ml_runtime.compat import repairs_made
+from ml_runtime.history import Run
 from ml_runtime.meter import Meter
+from ml_runtime.models.names import nearest_names
 from ml_runtime.models.protocol import Model, ModelCard
-from ml_runtime.models.registry import ModelProvider, nearest_names
+from ml_runtime.models.registry import ModelProvider
 from ml_runtime.pipeline.ahead import Ahead, Opened, Unreadable, read_ahead
 from ml_runtime.pipeline.batches import Scorer
+from ml_runtime.pipeline.memory import Thrifty
+from ml_runtime.presence import Presence
 from ml_runtime.standing import Standing, check_same_basis, take_stock, usable_cpus
 from rpc.call import Progress
 from rpc.cancel import CancelToken
-from rpc.errors import ConfigInvalid, RequestFailed
+from rpc.errors import ConfigInvalid, FileMissing, InputGone, RequestFailed
 from schemas.config import Config, InferenceConfig, OutputConfig
 from schemas.worker import JobOutcome
 from survey.config import fingerprint, scoring_part
@@ -49,6 +53,7 @@ _LARGEST_CHUNK = 16
 _MOST_THREADS = 4
 _REPORT_SECONDS = 0.1
 _REPORTED_FAILURES = 100
+_NEW_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,15 @@ class _Plan:
     ahead: Ahead
 
 
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """How large a run was beside what it scored: recordings done before it, recordings that are new, seconds."""
+
+    files_skipped: int
+    files_added: int
+    elapsed_seconds: float
+
+
 def run_job(
     folder: JobFolder, provider: ModelProvider, token: CancelToken, on_progress: OnProgress, *, trust: bool = False
 ) -> JobOutcome:
@@ -76,6 +90,8 @@ def run_job(
     rpc.errors.ModelNotFound, rpc.errors.ModelLoadFailed, rpc.errors.OutOfMemory
     rpc.errors.DiskFull, rpc.errors.PermissionRefused
         Results cannot be written. Closed parts stay; the job can be resumed.
+    rpc.errors.InputGone
+        The folder of the recordings is. Closed parts stay; the job can be resumed once it is back.
     rpc.errors.RequestCancelled
         What was scored so far is in closed parts.
     """
@@ -83,18 +99,43 @@ def run_job(
     config = folder.read_config()
     tell = _teller(on_progress)
     tell("looking for recordings")
-    recordings = find_recordings(config.input, token)
+    ledger = Ledger(folder.ledger_path)
+    recordings = history.remember(folder, _find(folder, config, token), ledger.read())
+    _tell_of_new(recordings.added, tell)
     model = provider.load(config.model, config.inference.device, trust=trust, token=token, tell=tell)
     plan = _plan(config, model)
     parts = read_parts(folder.scores_path)
     check_same_basis(parts, plan.basis)
-    standing = take_stock(recordings, parts)
+    standing = take_stock(recordings.all, parts)
     _log_start(folder, plan, standing)
     threads = plan.ahead.threads
-    results.write_environment(folder, model.card, plan.basis, make_importable(), plan.batch_size, threads)
-    tally = _score(folder, plan, standing, token, on_progress)
+    results.write_environment(folder, model.card, plan.basis, repairs_made(), plan.batch_size, threads)
+    _enter_what_parts_know(ledger, standing)
+    run = history.look_back(folder, standing, ledger.read())
+    skipped = len(standing.complete) - run.tally.files_done
+    tally = _score(folder, plan, standing, run, token, on_progress)
     tell("writing the results")
-    return _finish(folder, plan, standing, tally, time.monotonic() - begun)
+    elapsed = run.elapsed_seconds() if run.clips_before else time.monotonic() - begun
+    return _finish(folder, plan, standing, tally, _Extent(skipped, len(recordings.added), elapsed))
+
+
+def _find(folder: JobFolder, config: Config, token: CancelToken) -> Sequence[Path]:
+    try:
+        return find_recordings(config.input, token)
+    except FileMissing as error:
+        if not folder.recordings_path.exists():
+            raise
+        # They were there before: a drive is missing now, and the job goes on once it is back.
+        raise InputGone(error.message, path=error.path, hint="Plug the drive in again and resume the job.") from error
+
+
+def _tell_of_new(added: Sequence[Path], tell: Callable[[str], None]) -> None:
+    if not added:
+        return
+    tell(f"{len(added)} new recordings since this job ran before")
+    for path in added[:_NEW_NAMED]:
+        _LOG.info("new since this job ran before: %s", path)
+    _LOG.info("%d new recordings since this job ran before", len(added))
 
 
 def _plan(config: Config, model: Model) -> _Plan:
@@ -142,54 +183,66 @@ def _reader_threads(inference: InferenceConfig, card: ModelCard) -> int:
     return max(1, inference.workers)
 
 
-def _score(folder: JobFolder, plan: _Plan, standing: Standing, token: CancelToken, on_progress: OnProgress) -> Tally:
+def _score(
+    folder: JobFolder, plan: _Plan, standing: Standing, run: Run, token: CancelToken, on_progress: OnProgress
+) -> Tally:
     """Score every recording that is not complete."""
-    ledger = Ledger(folder.ledger_path)
-    _enter_what_parts_know(ledger, standing)
-    books = Books(PartWriter(folder.scores_path, plan.basis, plan.keep), ledger, standing)
+    writer, ledger = PartWriter(folder.scores_path, plan.basis, plan.keep), Ledger(folder.ledger_path)
+    presence = Presence(plan.config.input)
+    books = Books(writer, ledger, standing, presence, tally=run.tally)
     for path, error in standing.gone.items():
-        books.fail(path, error)
-    complete = standing.complete
-    unfinished = [path for path in standing.recordings if path in standing.stamps and path not in complete]
-    if unfinished:
-        try:
-            _run_pipeline(plan, standing, unfinished, books, token, on_progress)
-        except Exception:
-            # Whatever stopped the job: what is scored stays, if there is room for it.
-            with contextlib.suppress(RequestFailed):
-                books.close_part()
-            raise
+        books.fail(path, error if standing.stamps else presence.loss_of(path) or error)
+    unfinished = [path for path in standing.recordings if path in standing.stamps and path not in standing.complete]
+    meter = Meter(standing, run.tally)
+    for path in run.guilty.intersection(unfinished):
+        books.fail(path, history.passed_over(path))
+        meter.passed_over(path)
+    try:
+        _run_pipeline(plan, standing, _in_turn(unfinished, run), books, meter, token, on_progress)
+    except Exception:
+        # Whatever stopped the job: what is scored stays, if there is room for it.
+        with contextlib.suppress(RequestFailed):
+            books.close_part()
+        raise
     books.close_part()
     return books.tally
+
+
+def _in_turn(unfinished: Sequence[Path], run: Run) -> Sequence[Sequence[Path]]:
+    """What is read ahead together: all but the suspects, then each of these by itself."""
+    innocent = [path for path in unfinished if path not in run.suspects and path not in run.guilty]
+    alone = [[path] for path in unfinished if path in run.suspects]
+    return [innocent, *alone] if innocent else alone
 
 
 def _run_pipeline(
     plan: _Plan,
     standing: Standing,
-    unfinished: Sequence[Path],
+    turns: Sequence[Sequence[Path]],
     books: Books,
+    meter: Meter,
     token: CancelToken,
     on_progress: OnProgress,
 ) -> None:
     inference = plan.config.inference
-    scorer = Scorer(plan.model, plan.batch_size, inference.activation, plan.columns, token)
-    meter = Meter(standing)
+    scorer = Scorer(Thrifty(plan.model), plan.batch_size, inference.activation, plan.columns, token)
     message = "scoring"
     on_progress(meter.progress(books.tally, message))
     reported = time.monotonic()
     overlap = inference.clip_overlap_seconds
-    with read_ahead(plan.model, unfinished, overlap, standing.held_of, plan.ahead, token) as events:
-        for event in scorer.score(events):
-            if isinstance(event, Opened):
-                meter.opened(event)
-                message = f"scoring {path_to_wire(event.path.name)}"
-            elif isinstance(event, Unreadable):
-                meter.passed_over(event.path)
-                _LOG.warning("%s", event.error.message)
-            books.enter(event)
-            if time.monotonic() - reported >= _REPORT_SECONDS:
-                on_progress(meter.progress(books.tally, message))
-                reported = time.monotonic()
+    for turn in turns:
+        with read_ahead(plan.model, turn, overlap, standing.held_of, books.announce, plan.ahead, token) as events:
+            for event in scorer.score(events):
+                if isinstance(event, Opened):
+                    meter.opened(event)
+                    message = f"scoring {path_to_wire(event.path.name)}"
+                elif isinstance(event, Unreadable):
+                    meter.passed_over(event.path)
+                    _LOG.warning("%s", event.error.message)
+                books.enter(event)
+                if time.monotonic() - reported >= _REPORT_SECONDS:
+                    on_progress(meter.progress(books.tally, message))
+                    reported = time.monotonic()
     on_progress(meter.progress(books.tally, "scored"))
 
 
@@ -214,13 +267,13 @@ def _enter_what_parts_know(ledger: Ledger, standing: Standing) -> None:
     ledger.append(*missing)
 
 
-def _finish(folder: JobFolder, plan: _Plan, standing: Standing, tally: Tally, elapsed: float) -> JobOutcome:
+def _finish(folder: JobFolder, plan: _Plan, standing: Standing, tally: Tally, extent: _Extent) -> JobOutcome:
     parts = read_parts(folder.scores_path)
     order = [standing.stamps[path].file for path in standing.recordings if path in standing.stamps]
     outputs = results.write_tables(folder, plan.config, parts, plan.basis, order)
     results.write_failures(folder, tally.failures)
-    skipped = len(standing.complete)
-    results.write_summary(folder, _summary(plan, standing, parts, tally, elapsed))
+    skipped = extent.files_skipped
+    results.write_summary(folder, _summary(plan, standing, parts, tally, extent))
     total = len(standing.recordings)
     _LOG.info("%d recordings: %d done, %d failed, %d before", total, tally.files_done, tally.files_failed, skipped)
     return JobOutcome(
@@ -229,15 +282,16 @@ def _finish(folder: JobFolder, plan: _Plan, standing: Standing, tally: Tally, el
         files_done=tally.files_done,
         files_failed=tally.files_failed,
         files_skipped=skipped,
+        files_added=extent.files_added,
         clips=tally.clips,
         audio_seconds=tally.audio_seconds,
-        elapsed_seconds=elapsed,
+        elapsed_seconds=extent.elapsed_seconds,
         outputs=outputs,
         failures=tuple(tally.failures[:_REPORTED_FAILURES]),
     )
 
 
-def _summary(plan: _Plan, standing: Standing, parts: Sequence[Part], tally: Tally, elapsed: float) -> results.Summary:
+def _summary(plan: _Plan, standing: Standing, parts: Sequence[Part], tally: Tally, extent: _Extent) -> results.Summary:
     held = [scored for part in parts for scored in part.header.ranges]
     threshold, top_k = results.kept_by(plan.keep, plan.basis.layout)
     return results.Summary(
@@ -253,11 +307,11 @@ def _summary(plan: _Plan, standing: Standing, parts: Sequence[Part], tally: Tall
         files_total=len(standing.recordings),
         files_done=tally.files_done,
         files_failed=tally.files_failed,
-        files_skipped=len(standing.complete),
+        files_skipped=extent.files_skipped,
         clips=sum(scored.count for scored in held),
         unreadable_clips=sum(len(scored.unreadable) for scored in held),
         audio_seconds=sum(scored.audio_seconds for scored in held),
-        elapsed_seconds=elapsed,
+        elapsed_seconds=extent.elapsed_seconds,
         notes=plan.model.card.notes,
     )
 

@@ -21,6 +21,7 @@ _RUN = (
     errors.OutOfMemory,
     *_FILE,
     errors.DiskFull,
+    errors.InputGone,
 )
 
 METHODS: tuple[Method, ...] = (

@@ -83,9 +83,11 @@ class Job(Wire, frozen=True):
 class JobReport(Job, frozen=True):
     """What a job did so far; with `wait` false that is nothing yet.
 
-    `realtime_factor` is sound over wall time. `failures` holds the first 100; failures.csv in the job folder holds all.
+    `files_added` counts recordings that were not there when the job ran before. `realtime_factor` is sound over wall
+    time. `failures` holds the first 100; failures.csv in the job folder holds all.
     """
 
+    files_added: int = 0
     audio_seconds: float = 0.0
     elapsed_seconds: float = 0.0
     realtime_factor: float | None = None

@@ -30,7 +30,12 @@ def main(argv: list[str] | None = None) -> int:
     from sidecar.settings import Settings
 
     logs.configure(arguments.log_level, arguments.log_file)
-    settings = Settings(arguments.state_folder, arguments.cache_folder, test_methods=arguments.test_methods)
+    settings = Settings(
+        arguments.state_folder,
+        arguments.cache_folder,
+        max_running_jobs=arguments.max_running_jobs,
+        test_methods=arguments.test_methods,
+    )
     services = app.build(settings)
     options = channel.Options(channel.ServerInfo(name="sidecar", version=VERSION), framing=arguments.framing)
     return channel.serve(app.registry(services), options, services)
@@ -68,6 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--framing", choices=["auto", "line", "header"], default="auto", help="default: what comes")
     parser.add_argument("--state-folder", type=_path, help="where the index of jobs is kept")
     parser.add_argument("--cache-folder", type=_path, help="where the ML environment and rendered clips are kept")
+    parser.add_argument(
+        "--max-running-jobs",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="how many jobs run at once, each with a worker of its own; the others wait (default: 1)",
+    )
     parser.add_argument("--log-file", type=_path, help="write log lines here too (10 MB, five older ones kept)")
     parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
     parser.add_argument("--version", action="version", version=f"sidecar {VERSION}")
@@ -80,6 +92,12 @@ def _path(text: str) -> Path:
     from pathlib import Path  # 5 ms that a start without folders need not pay
 
     return Path(text)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of jobs")
+    return int(text)
 
 
 def _leave(code: int) -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -101,7 +102,7 @@ class Services:
         def make() -> tuple[JobManager, Closing]:
             from sidecar.jobs.manager import JobManager
 
-            manager = JobManager(self.settings.state_folder, self.notify)
+            manager = JobManager(self.settings.state_folder, self.notify, max_running=self.settings.max_running_jobs)
             return manager, manager.close
 
         return self._once("jobs", make)
@@ -158,7 +159,9 @@ def handler_of(method: Method, services: Services) -> Handler:
     """The handler of `method`, imported now: `audio/clip` is `clip` in sidecar/handlers/audio.py."""
     namespace, _, verb = method.name.replace("rpc.", "").rpartition("/")
     module = importlib.import_module(f"sidecar.handlers.{namespace or verb}")
-    function: Callable[[Any, Call, Services], Any] = getattr(module, _snake_case(verb))
+    name = _snake_case(verb)
+    # Of a word that Python keeps for itself the function has a line behind it: `import_`.
+    function: Callable[[Any, Call, Services], Any] = getattr(module, f"{name}_" if iskeyword(name) else name)
 
     def handle(params: Any, call: Call) -> Any:
         return function(params, call, services)

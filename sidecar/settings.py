@@ -1,4 +1,7 @@
-"""What the command line decides for the whole process. Built once by __main__, never changed."""
+"""What the command line decides for the whole process: where things are kept, how many jobs run at once.
+
+Built once by __main__, never changed.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,19 @@ _APPLICATION = "dipper-sidecar"
 
 
 class Settings:
-    """Where things are kept. A folder that was not given is the platform's own place, found on first use."""
+    """A folder that was not given is the platform's own place, found on first use."""
 
     def __init__(
-        self, state_folder: Path | None = None, cache_folder: Path | None = None, *, test_methods: bool = False
+        self,
+        state_folder: Path | None = None,
+        cache_folder: Path | None = None,
+        *,
+        max_running_jobs: int = 1,
+        test_methods: bool = False,
     ) -> None:
         self._state_folder = state_folder
         self._cache_folder = cache_folder
+        self.max_running_jobs = max_running_jobs
         self.test_methods = test_methods
 
     @cached_property

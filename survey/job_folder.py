@@ -2,7 +2,7 @@
 
     <output.folder>/<name>_<UTC timestamp>/
       config.json  job.json  log.txt  environment.json  scores/part-000001.parquet ...  ledger.jsonl
-      failures.csv  predictions.csv  predictions.parquet  summary.json  .lock
+      recordings.jsonl  failures.csv  predictions.csv  predictions.parquet  summary.json  .lock
 
 What lives here: paths, config.json, job.json, the lock. What must not: the scores (parts.py), what became of
 each recording (ledger.py), transitions between states (the job manager's).
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ import msgspec
 
 from rpc.decoders import decoder_for
 from rpc.errors import ConfigInvalid, InternalError, JobNotFound, RequestFailed, from_os_error
-from schemas.config import CheckpointModel, Config, ModelConfig, ZooModel
+from schemas.config import CheckpointModel, Config, CwtModel, ModelConfig, OnnxModel, PythonModel, ZooModel
 from schemas.jobs import JobState
 from survey import atomic
 from survey.config import normalised
@@ -72,15 +73,18 @@ class JobFolder:
         Raises
         ------
         PermissionRefused, DiskFull, RequestFailed
-            The folder cannot be made or written.
+            The folder cannot be made or written; nothing of it is left.
         """
         config = normalised(config, Path.cwd())
         folder = cls(_make_folder(Path(config.output.folder), _folder_name(config.name, now)))
-        folder.write_config(config)
         created = now.astimezone(UTC).isoformat(timespec="seconds")
-        folder.write_record(
-            JobRecord(job_id=job_id or secrets.token_hex(6), name=config.name, state="queued", created_at=created)
-        )
+        record = JobRecord(job_id=job_id or secrets.token_hex(6), name=config.name, state="queued", created_at=created)
+        try:
+            folder.write_config(config)
+            folder.write_record(record)
+        except RequestFailed:
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
         return folder
 
     @classmethod
@@ -126,6 +130,11 @@ class JobFolder:
     def ledger_path(self) -> Path:
         """A line per event of a recording."""
         return self.path / "ledger.jsonl"
+
+    @property
+    def recordings_path(self) -> Path:
+        """The recordings of the last run, a JSON string per line."""
+        return self.path / "recordings.jsonl"
 
     @property
     def failures_path(self) -> Path:
@@ -190,9 +199,11 @@ def model_name(model: ModelConfig) -> str:
     """A model as people call it."""
     if isinstance(model, ZooModel):
         return model.name
-    if isinstance(model, CheckpointModel):
+    if isinstance(model, CheckpointModel | OnnxModel):
         return Path(model.path).name
-    return f"RIBBIT: {model.class_name}"
+    if isinstance(model, PythonModel):
+        return f"{model.class_name} of {Path(model.path).name}"
+    return f"{'CWT' if isinstance(model, CwtModel) else 'RIBBIT'}: {model.class_name}"
 
 
 def _folder_name(name: str, now: datetime) -> str:

@@ -6,14 +6,14 @@ What lives here: that translation. What must not: reading or writing anything.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
 from schemas.jobs import Job, JobReport
 from schemas.worker import JobOutcome
 from survey.job_folder import JobRecord
-from survey.ledger import AnyEvent, Done, Failed, last_events
+from survey.ledger import AnyEvent, Done, Failed, last_events, moment
 
 _MAX_FAILURES = 100
 
@@ -32,17 +32,17 @@ def with_outcome(record: JobRecord, outcome: JobOutcome) -> JobRecord:
     )
 
 
-def with_events(record: JobRecord, events: Iterable[AnyEvent]) -> JobRecord:
+def with_events(record: JobRecord, events: Iterable[AnyEvent], stopped: datetime | None = None) -> JobRecord:
     """The record with the numbers that a run had reached when it stopped, as its ledger tells.
 
     Recordings count as scored once their last clip is in a closed part; what was scored of others is kept, but is in
-    no number.
+    no number. A run whose end nobody saw lasted until its last event; `stopped` is when it ended, where that is known.
     """
-    begun = _moment(record.started_at)
+    begun = moment(record.started_at)
     last = last_events(events).values()
     done = [event for event in last if isinstance(event, Done)]
-    ours = [event for event in done if _moment(event.at) >= begun]
-    failed = sum(isinstance(event, Failed) and _moment(event.at) >= begun for event in last)
+    ours = [event for event in done if moment(event.at) >= begun]
+    failed = sum(isinstance(event, Failed) and moment(event.at) >= begun for event in last)
     return msgspec.structs.replace(
         record,
         files_done=len(ours),
@@ -51,6 +51,7 @@ def with_events(record: JobRecord, events: Iterable[AnyEvent]) -> JobRecord:
         files_skipped=max(0, min(len(done) - len(ours), record.files_total - len(ours) - failed)),
         clips=sum(event.clips - event.unreadable for event in ours),
         audio_seconds=sum(event.audio_seconds for event in ours),
+        elapsed_seconds=_seconds_between(begun, stopped or max((moment(event.at) for event in last), default=begun)),
     )
 
 
@@ -79,6 +80,7 @@ def report_job(job: Job, record: JobRecord, outcome: JobOutcome | None = None) -
     elapsed, sound = record.elapsed_seconds, record.audio_seconds
     return JobReport(
         **{name: getattr(job, name) for name in job.__struct_fields__},
+        files_added=0 if outcome is None else outcome.files_added,
         audio_seconds=sound,
         elapsed_seconds=elapsed,
         realtime_factor=sound / elapsed if elapsed > 0 else None,
@@ -87,10 +89,6 @@ def report_job(job: Job, record: JobRecord, outcome: JobOutcome | None = None) -
     )
 
 
-def _moment(text: str | None) -> datetime:
-    """A time as it stands in job.json or the ledger; what is none is the beginning of time."""
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _seconds_between(begun: datetime, ended: datetime) -> float:
+    """0 where the run never began, or a clock was put back."""
+    return max(0.0, (ended - begun).total_seconds()) if begun.year > 1 else 0.0

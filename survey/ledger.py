@@ -49,11 +49,12 @@ class Crashed(Event, frozen=True, tag="crashed"):
 
 
 class Done(Event, frozen=True, tag="done"):
-    """Every clip of the recording is in closed parts; `unreadable` of its clips could not be read."""
+    """Every clip of the recording is in closed parts; `unreadable` of its clips could not be read, as `message` tells."""
 
     clips: int
     audio_seconds: float
     unreadable: int = 0
+    message: str = ""
 
 
 class Failed(Event, frozen=True, tag="failed"):

@@ -31,6 +31,7 @@ _POLL_SECONDS = 0.05
 _PATIENCE_SECONDS = 1.0
 
 Describe = Callable[[Path], Sequence[ClipRange]]
+Announce = Callable[[Path], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,14 +91,16 @@ def read_ahead(
     recordings: Sequence[Path],
     overlap_seconds: float,
     held: Describe,
+    announce: Announce,
     ahead: Ahead,
     token: CancelToken,
 ) -> Iterator[Iterator[Event]]:
     """The events of all `recordings`, in order. Leaving the context stops the threads and closes the files.
 
-    `held` tells which clips of a recording are scored already. A cancel is heeded even while a drive hangs.
+    `held` tells which clips of a recording are scored already. `announce` hears of each recording before it is opened,
+    on another thread. A cancel is heeded even while a drive hangs.
     """
-    events = _Reader(model, recordings, overlap_seconds, held, ahead, token).events()
+    events = _Reader(model, recordings, overlap_seconds, held, announce, ahead, token).events()
     try:
         yield events
     finally:
@@ -111,6 +114,7 @@ class _Reader:
         recordings: Sequence[Path],
         overlap_seconds: float,
         held: Describe,
+        announce: Announce,
         ahead: Ahead,
         token: CancelToken,
     ) -> None:
@@ -118,6 +122,7 @@ class _Reader:
         self._recordings = recordings
         self._overlap_seconds = overlap_seconds
         self._held = held
+        self._announce = announce
         self._ahead = ahead
         self._token = token
         self._stopping = threading.Event()
@@ -170,6 +175,7 @@ class _Reader:
             self._put(error)
 
     def _plan_recording(self, path: Path, pool: ThreadPoolExecutor) -> None:
+        self._announce(path)
         try:
             sound = Sound.open(path)
         except RequestFailed as error:

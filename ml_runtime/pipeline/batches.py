@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_runtime.models.protocol import Activation, Model, Scores, activate
+from ml_runtime.models.protocol import Activation, Scores, activate
 from ml_runtime.pipeline.ahead import Ended, Event, Opened, Prepared, Unreadable
+from ml_runtime.pipeline.memory import Scoring
 from rpc.cancel import CancelToken
 from rpc.errors import RequestFailed
 
@@ -34,7 +35,7 @@ class ScoredClip:
 class Scorer:
     """How clips are scored: `columns` are the classes kept, None for all."""
 
-    model: Model
+    model: Scoring
     batch_size: int
     activation: Activation
     columns: NDArray[np.intp] | None

@@ -17,7 +17,7 @@ import msgspec
 
 from rpc.call import Progress
 from rpc.cancel import CancelToken
-from rpc.errors import RequestCancelled, RpcError
+from rpc.errors import DiskFull, InputGone, RequestCancelled, RpcError
 from schemas.config import Config
 from schemas.jobs import Job, JobReport, JobState
 from schemas.worker import JobOutcome
@@ -136,7 +136,9 @@ class ActiveJob:
 
     def begin(self) -> None:
         """From waiting to work."""
-        self.move("preparing", started_at=now_text(), ended_at=None, environment=str(self.python))
+        # To the millisecond: what the ledger enters from now on belongs to this run, what it entered before does not.
+        began = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.move("preparing", started_at=began, ended_at=None, environment=str(self.python))
 
     def complete(self, outcome: JobOutcome) -> None:
         """End with what the worker did."""
@@ -155,17 +157,21 @@ class ActiveJob:
         self._settle(lambda: self.future.set_result(answer(self.report())))
 
     def stop(self, error: RpcError) -> None:
-        """End because of `error`: cancelled, the disk full, our own end, or failed. What is scored stays."""
+        """End because of `error`: cancelled, no disk to write on or to read from, our own end, or failed.
+
+        What is scored stays.
+        """
         state: JobState = "failed"
         if self.closing:
             state = "interrupted"
         elif isinstance(error, RequestCancelled):
             state = "cancelled"
-        elif error.kind == "diskFull" and self.state != "queued":
+        elif isinstance(error, DiskFull | InputGone) and self.state != "queued":
             state = "paused"
         message = None if state == "cancelled" else error.message
+        ended = datetime.now(UTC) if self.state in ("preparing", "running") else None
         with self._guard:
-            self._record = numbers_reached(self.folder, self._record)
+            self._record = numbers_reached(self.folder, self._record, ended)
             self._end_in(state, message, None if state == "cancelled" else error.code)
         error.job_id, error.job_folder, error.state = self.job_id, self._known.job_folder, self.state
         self._settle(lambda: self.future.set_exception(error))

@@ -6,6 +6,7 @@ What lives here: what a job needs before it may be queued, and finding jobs agai
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -15,27 +16,30 @@ from typing import Any
 
 import msgspec
 
+from rpc.call import Progress
 from rpc.cancel import CancelToken
 from rpc.errors import Busy, ConfigInvalid, InvalidParams, JobNotFound, RpcError, from_os_error
 from schemas.config import Config
 from schemas.jobs import Job, JobChanged, JobReport, JobState
-from schemas.models import ModelList
-from schemas.worker import ModelsParams
+from schemas.models import ImportedWeights, ModelList, PreparedModel
+from schemas.worker import ImportWeightsParams, ModelsParams, PrepareModelParams
 from sidecar.jobs.active import ActiveJob
 from sidecar.jobs.describe import as_it_was, describe, did_nothing, existing_outputs, known_job, out_of_reach, requeued
 from sidecar.jobs.finished import nothing_left
 from sidecar.jobs.index import JobIndex, KnownJob
+from sidecar.jobs.keeper import IDLE_SECONDS, WorkerKeeper
 from sidecar.jobs.queue import JobQueue
 from sidecar.jobs.recovery import settled_record
 from sidecar.jobs.removal import delete_job
 from sidecar.jobs.state import ACTIVE
-from sidecar.jobs.worker import IDLE_SECONDS, WorkerKeeper
+from sidecar.jobs.worker import CANCEL_GRACE_SECONDS
 from survey.config import normalised, scoring_differences, scoring_part
 from survey.job_folder import JobFolder, JobRecord
 from survey.paths import path_from_wire
 from survey.preflight import check_ready
 
 Notify = Callable[[str, msgspec.Struct], None]
+OnProgress = Callable[[Progress], None]
 
 
 class JobManager:
@@ -48,11 +52,12 @@ class JobManager:
         *,
         worker_script: Path | None = None,
         idle_seconds: float = IDLE_SECONDS,
+        cancel_grace_seconds: float = CANCEL_GRACE_SECONDS,
         max_running: int = 1,
     ) -> None:
         self._index = JobIndex(state_folder)
         self._notify = notify
-        self._workers = WorkerKeeper(worker_script, idle_seconds)
+        self._workers = WorkerKeeper(worker_script, idle_seconds, cancel_grace_seconds)
         self._queue = JobQueue(self._workers, self._changed, max_running)
 
     @property
@@ -82,10 +87,17 @@ class JobManager:
             job = ActiveJob(folder, config, lock, python, trust=trust, on_change=self._changed)
         except BaseException:
             lock.release()
+            self._undo(folder)
             raise
         job.note(f"{config.name}: {len(recordings)} recordings, {job.job().model}")
         self._queue.put(job)
         return job
+
+    def _undo(self, folder: JobFolder) -> None:
+        """A job that was never queued leaves nothing behind."""
+        with contextlib.suppress(RpcError):
+            self._index.remove(folder.read_record().job_id)
+            delete_job(folder.path)
 
     def folder_of(self, job_id: str | None, job_folder: str | None) -> JobFolder:
         """The folder of the job that is named by one of the two.
@@ -213,6 +225,18 @@ class JobManager:
     def models(self, python: Path, token: CancelToken) -> Future[ModelList]:
         """Every model and whether it can run there, asked of a worker, which stays warm."""
         return self._workers.ask(python, "worker/models", ModelsParams(), ModelList, token)
+
+    def prepare_model(
+        self, python: Path, params: PrepareModelParams, token: CancelToken, on_progress: OnProgress
+    ) -> Future[PreparedModel]:
+        """Fetch a model's weights there, by a worker, which keeps the model warm."""
+        return self._workers.ask(python, "worker/prepare", params, PreparedModel, token, on_progress)
+
+    def import_weights(
+        self, python: Path, params: ImportWeightsParams, token: CancelToken, on_progress: OnProgress
+    ) -> Future[ImportedWeights]:
+        """Take over weights from a folder, by a worker, which knows where its libraries look for them."""
+        return self._workers.ask(python, "worker/import", params, ImportedWeights, token, on_progress)
 
     def is_warm(self, python: Path) -> bool:
         """Whether a worker for this interpreter runs already."""

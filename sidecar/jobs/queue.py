@@ -1,7 +1,7 @@
-"""Jobs that wait or run: one at a time, in the order in which they came.
+"""Jobs that wait or run: one at a time (or as many as the settings allow), in the order in which they came.
 
 What lives here: the queue, and the thread that each running job has. What must not: what a job needs before it may be
-queued (manager.py), processes (worker.py).
+queued (manager.py), processes (worker.py), when a job is given up (crashes.py).
 
 A running job waits for its worker on a thread of its own; whoever asked for it holds a Future.
 """
@@ -14,11 +14,13 @@ from collections import deque
 from collections.abc import Callable
 
 from rpc.call import Progress
-from rpc.errors import InternalError, RequestCancelled, RpcError, WorkerCrashed
+from rpc.errors import InternalError, OutOfMemory, RequestCancelled, RpcError, WorkerCrashed
 from schemas.jobs import Job
 from schemas.worker import JobOutcome, RunJobParams
 from sidecar.jobs.active import ActiveJob
-from sidecar.jobs.worker import Worker, WorkerKeeper
+from sidecar.jobs.crashes import CrashWatch
+from sidecar.jobs.keeper import WorkerKeeper
+from sidecar.jobs.worker import Worker
 from survey.paths import path_to_wire
 
 _END_SECONDS = 0.8
@@ -124,12 +126,30 @@ class JobQueue:
             self._start_next()
 
     def _work(self, job: ActiveJob) -> JobOutcome:
+        """Score, with as many workers as it takes."""
         job.token.raise_if_cancelled()
         job.begin()
+        watch = CrashWatch(job.folder)
+        while True:
+            try:
+                return self._work_once(job)
+            except (WorkerCrashed, OutOfMemory) as crash:
+                if not watch.enter():
+                    raise
+                job.note(f"starting another worker: {crash.message}")
+                job.tell(Progress(message=f"{crash.message} Starting it again."))
+            job.token.raise_if_cancelled()
+
+    def _work_once(self, job: ActiveJob) -> JobOutcome:
         if not self._workers.is_warm(job.python):
             job.tell(Progress(message="starting the ML environment"))
         with self._workers.worker(job.python) as worker:
-            return self._score(job, worker)
+            try:
+                return self._score(job, worker)
+            except (WorkerCrashed, OutOfMemory):
+                # One that lives has lied, or holds memory that only its end gives back.
+                worker.end()
+                raise
 
     def _score(self, job: ActiveJob, worker: Worker) -> JobOutcome:
         params = RunJobParams(job_folder=path_to_wire(job.folder.path), trust=job.trust)
@@ -137,6 +157,8 @@ class JobQueue:
         try:
             return running.result()
         except WorkerCrashed as crash:
+            if worker.alive:
+                raise
             explained = worker.explain(crash)
             for line in worker.last_words():
                 job.note(f"worker: {line}")

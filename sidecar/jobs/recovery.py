@@ -7,6 +7,7 @@ is the user's decision).
 from __future__ import annotations
 
 import contextlib
+from datetime import datetime
 
 import msgspec
 
@@ -22,10 +23,10 @@ _REASON = (
 )
 
 
-def numbers_reached(folder: JobFolder, record: JobRecord) -> JobRecord:
+def numbers_reached(folder: JobFolder, record: JobRecord, stopped: datetime | None = None) -> JobRecord:
     """The record with what a run that stopped early had done; as it is, where that cannot be read."""
     try:
-        return with_events(record, Ledger(folder.ledger_path).read())
+        return with_events(record, Ledger(folder.ledger_path).read(), stopped)
     except RpcError:
         return record
 

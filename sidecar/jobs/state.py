@@ -4,7 +4,8 @@ What lives here: the table, and nothing that happens in a state. What must not: 
 
     queued ──> preparing ──> running ──> completed
       ^            │            │
-      │            ├────────────┼──> failed, cancelled, paused (the disk is full), interrupted (the process died)
+      │            ├────────────┼──> failed, cancelled, interrupted (the process died),
+      │            │            │    paused (the disk is full, the recordings are gone)
       │            v            v
       └──────── all of these, when resumed; completed too, for recordings that were added
 """

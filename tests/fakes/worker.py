@@ -17,13 +17,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from rpc import channel
 from rpc.call import Call, Progress
 from rpc.cancel import CancelToken
-from rpc.errors import DiskFull, ModelNotFound, WorkerCrashed
+from rpc.errors import DiskFull, InputGone, ModelNotFound, OutOfMemory, WorkerCrashed
 from rpc.methods import Handler, Method
 from schemas.catalogue import WORKER_METHODS
 from schemas.config import Config, ZooModel
 from schemas.models import ModelEntry, ModelList
 from schemas.worker import JobOutcome, ModelsParams, RunJobParams
 from survey.job_folder import JobFolder
+from survey.ledger import Stamp
 
 
 def run(params: RunJobParams, call: Call) -> object:
@@ -36,7 +37,57 @@ def run(params: RunJobParams, call: Call) -> object:
         raise ModelNotFound("There is no such model.", hint="Did you mean `known`?")
     call.report(Progress(message="scoring", done=0, total=10, unit="clips"))
     misbehave(behaviour, call, config.model.options)
+    if behaviour in ONCE and is_first(folder):
+        begin_recordings(folder, config)
+        ONCE[behaviour]()
+    if behaviour == "poison":
+        pass_over_or_die(folder, config)
     return outcome(folder, config)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run_out_of_memory() -> None:
+    raise OutOfMemory("There is not enough memory to prepare a clip.")
+
+
+ONCE: dict[str, Callable[[], None]] = {"dies once": die, "once out of memory": run_out_of_memory}
+"""What is done by the first worker of a job, with its recordings in hand; the second one is well."""
+
+
+def is_first(folder: JobFolder) -> bool:
+    try:
+        (folder.path / "first worker").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def begin_recordings(folder: JobFolder, config: Config) -> None:
+    """Enter all recordings as begun, as reading ahead does."""
+    from survey.ledger import Ledger, Started
+
+    Ledger(folder.ledger_path).append(*(Started(recording=stamp) for stamp in stamps(config)))
+
+
+def pass_over_or_die(folder: JobFolder, config: Config) -> None:
+    """Die of the recordings, until they are guilty of it."""
+    from survey.crashes import judge
+    from survey.ledger import Ledger, moment
+
+    verdicts = judge(Ledger(folder.ledger_path).read(), moment(folder.read_record().started_at))
+    if not all(stamp in verdicts and verdicts[stamp].guilty for stamp in stamps(config)):
+        begin_recordings(folder, config)
+        die()
+
+
+def stamps(config: Config) -> list[Stamp]:
+    from survey.inputs import find_recordings
+
+    recordings = find_recordings(config.input, CancelToken())
+    return [Stamp(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in recordings]
 
 
 def say(line: str) -> None:
@@ -61,6 +112,8 @@ def misbehave(behaviour: str, call: Call, options: dict[str, object]) -> None:
         while not release.exists():
             call.token.raise_if_cancelled()
             time.sleep(0.01)
+    if behaviour == "late":
+        time.sleep(0.2)  # and then it answers, whether anybody still wants to know or not
     if behaviour == "deaf":
         while True:
             time.sleep(1)
@@ -70,6 +123,8 @@ def misbehave(behaviour: str, call: Call, options: dict[str, object]) -> None:
         os.write(1, b"y" * 1_000_000)
     if behaviour == "disk full":
         raise DiskFull("The disk is full: cannot write a part.")
+    if behaviour == "unplugged":
+        raise InputGone("The folder of the recordings is gone.")
     if behaviour == "odd":
         raise WorkerCrashed("A crash that is none.")
 
@@ -78,19 +133,16 @@ def outcome(folder: JobFolder, config: Config) -> object:
     import numpy as np  # late, so that a fake that never gets here starts at once
 
     from survey.config import fingerprint, scoring_part
-    from survey.inputs import find_recordings
-    from survey.ledger import Stamp
     from survey.parts import Basis, ClipRange, Keep, PartWriter, ScoredClips
 
     assert isinstance(config.model, ZooModel)
     if config.model.name == "lies":
         return Progress(message="no outcome at all")
-    recordings = find_recordings(config.input, CancelToken())
+    recordings = stamps(config)
     basis = Basis("dense", ("owl",), fingerprint(config), scoring_part(config))
     writer = PartWriter(folder.scores_path, basis, Keep(None, None))
-    for path in recordings:
-        status = path.stat()
-        held = ClipRange(Stamp(str(path), status.st_size, status.st_mtime_ns), 0, 1, 1, 0.0, 3.0, 3.0)
+    for recording in recordings:
+        held = ClipRange(recording, 0, 1, 1, 0.0, 3.0, 3.0)
         writer.add(ScoredClips(held, np.zeros(1), np.full(1, 3.0), np.ones((1, 1), np.float32)))
     writer.close_part()
     folder.summary_path.write_text("{}")

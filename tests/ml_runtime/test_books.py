@@ -10,7 +10,9 @@ from ml_runtime.books import Books
 from ml_runtime.clips import extended_clips
 from ml_runtime.pipeline.ahead import Opened
 from ml_runtime.pipeline.batches import ScoredClip
+from ml_runtime.presence import Presence
 from ml_runtime.standing import take_stock
+from schemas.config import InputConfig
 from survey.ledger import Ledger
 from survey.parts import Basis, Keep, PartWriter, read_parts, scored_ranges
 
@@ -26,7 +28,8 @@ class Run:
         path.write_bytes(b"sound")
         standing = take_stock([path], ())
         writer = PartWriter(self.scores, Basis("dense", ("owl",), "f", {}), Keep(None, None))
-        self.books = Books(writer, Ledger(folder / "ledger.jsonl"), standing, lambda: self.now)
+        ledger, presence = Ledger(folder / "ledger.jsonl"), Presence(InputConfig())
+        self.books = Books(writer, ledger, standing, presence, clock=lambda: self.now)
         self.path = path
         self.clips = 0
         self.books.enter(Opened(path, extended_clips(float(clips), 1.0, 0.0), float(clips), ((0, clips),)))

@@ -79,7 +79,9 @@ def test_a_job_leaves_everything_that_people_need(three, tmp_path, no_new_thread
     samples = np.abs(noise(int(RATE * 3.5), seed=0))[RATE : 2 * RATE]
     assert table.iloc[1]["peak"] == pytest.approx(samples.max(), abs=1e-4)
     assert failures(folder) == {}
-    assert [event for event, _ in ledger(folder)] == ["started"] * 3 + ["done"] * 3
+    events = [(name, event) for event, name in ledger(folder)]
+    for name in ("r0.wav", "r1.wav", "r2.wav"):
+        assert [event for about, event in events if about == name] == ["started", "scored", "done"]
     summary = json.loads(folder.summary_path.read_text())
     assert (summary["clips"], summary["audioSeconds"], summary["layout"], summary["model"]) == (
         10,
@@ -141,9 +143,6 @@ def test_names_that_are_not_utf_8_are_scored_and_reported(tmp_path):
 def test_what_was_scored_before_a_model_failed_is_kept(three, tmp_path):
     # Arrange
     folder = make_job(tmp_path / "output", three)
-
-    def fail():
-        raise RequestFailed("the model failed")
 
     # Act
     with pytest.raises(RequestFailed, match="the model failed"):
@@ -355,6 +354,44 @@ def test_new_recordings_are_picked_up_and_those_that_left_keep_their_scores(thre
     assert (outcome.files_total, outcome.files_done, outcome.files_skipped) == (3, 1, 2)
     order = list(dict.fromkeys(name for name, _ in rows(predictions(folder))))
     assert order == ["r1.wav", "r2.wav", "r10.wav", "r0.wav"]
+
+
+def test_recordings_that_are_new_are_said(three, tmp_path):
+    # Arrange
+    folder = make_job(tmp_path / "output", three)
+    first = run(folder, loudness())
+    write_sound(three / "r10.wav", noise(RATE, seed=8), RATE)
+    told = []
+
+    # Act
+    outcome = run(folder, loudness(), on_progress=told.append)
+
+    # Assert
+    assert (first.files_added, outcome.files_added) == (0, 1)
+    assert "1 new recordings since this job ran before" in [progress.message for progress in told]
+    assert run(folder, loudness()).files_added == 0
+
+
+def test_a_recording_that_was_never_scored_and_is_gone_at_the_next_run_is_reported(three, tmp_path):
+    # Arrange
+    (three / "broken.wav").write_bytes(b"no sound")
+    folder = make_job(tmp_path / "output", three)
+    with pytest.raises(RequestFailed):
+        run(folder, loudness(before_batch=stop_after(1, fail)))
+    for name in ("r0.wav", "r2.wav", "broken.wav"):
+        (three / name).unlink()
+
+    # Act
+    outcome = run(folder, loudness())
+
+    # Assert: r0 is scored, and what broken.wav held is known
+    assert {name: code for name, (code, _) in failures(folder).items()} == {"r2.wav": 1001}
+    assert (outcome.files_total, outcome.files_done, outcome.files_failed) == (2, 1, 1)
+    assert [name for name, _ in rows(predictions(folder))] == ["r1.wav"] * 2 + ["r0.wav"] * 4
+
+
+def fail():
+    raise RequestFailed("the model failed")
 
 
 def test_failed_recordings_are_tried_again(three, tmp_path):

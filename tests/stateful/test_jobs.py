@@ -1,9 +1,16 @@
-"""The manager of jobs, driven in any order, with worker processes that crash, hang, lie and flood."""
+"""The manager of jobs, driven in any order, with worker processes that crash, hang, lie, flood and answer late.
+
+Sidecars end and workers are killed in between. What must hold: at most one job runs, states follow from one another, a
+job ends as its worker lets it, the folder of a job that has ended is free, and whatever stopped can be resumed.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -31,12 +38,20 @@ ENDS: dict[str, set[JobState]] = {
     "ok": {"completed"},
     "floods": {"completed"},
     "waits": {"completed"},
+    "late": {"completed"},
+    "dies once": {"completed"},
+    "once out of memory": {"completed"},
+    "poison": {"completed"},
     "exit": {"failed"},
     "lies": {"failed"},
     "unknown": {"failed"},
     "disk full": {"paused"},
+    "unplugged": {"paused"},
+    "deaf": set(),
 }
-"""How a job of each behaviour ends, unless it is cancelled or its manager closed."""
+"""How a job of each behaviour ends, unless it is cancelled, its manager closed or its worker killed."""
+
+_GRACE_SECONDS = 0.2
 
 
 class JobsMachine(RuleBasedStateMachine):
@@ -49,7 +64,7 @@ class JobsMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         sound(self.folder / "recordings" / "a.wav")
-        self.jobs = Jobs(self.folder)
+        self.jobs = Jobs(self.folder, cancel_grace_seconds=_GRACE_SECONDS)
         self.behaviours: dict[str, str] = {}
         self.allowed: dict[str, set[JobState]] = {}
 
@@ -72,6 +87,7 @@ class JobsMachine(RuleBasedStateMachine):
     @rule(target=ended, job=consumes(active))
     def wait(self, job: ActiveJob) -> ActiveJob:
         (self.folder / "release").touch()
+        self.cancel_the_deaf()
         error = job.future.exception(PATIENCE_SECONDS)
         state = self.jobs.manager.get(job.job_id).state
         assert state in self.allowed[job.job_id]
@@ -79,6 +95,22 @@ class JobsMachine(RuleBasedStateMachine):
         assert error is None or (isinstance(error, RpcError) and error.state == state)
         assert not job.folder.is_locked()
         return job
+
+    def cancel_the_deaf(self) -> None:
+        """They would run for ever, and the others wait for them."""
+        for job_id, behaviour in self.behaviours.items():
+            if behaviour == "deaf":
+                self.allowed[job_id] |= {"cancelled"}
+                self.jobs.manager.cancel(job_id)
+
+    @rule()
+    def kill_the_workers(self) -> None:
+        """Another one goes on; a job whose workers are killed again and again fails."""
+        for allowed in self.allowed.values():
+            allowed |= {"failed"}
+        for kept in tuple(self.jobs.manager._workers._kept):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(kept.worker.pid, signal.SIGKILL)
 
     @rule(target=active, job=consumes(ended))
     def resume(self, job: ActiveJob) -> ActiveJob:
@@ -105,7 +137,7 @@ class JobsMachine(RuleBasedStateMachine):
         self.jobs.manager.close()
         for job in jobs:
             job.future.exception(PATIENCE_SECONDS)
-        self.jobs = Jobs(self.folder)
+        self.jobs = Jobs(self.folder, cancel_grace_seconds=_GRACE_SECONDS)
         return multiple(*jobs)
 
     @invariant()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from survey.job_folder import JobRecord
 from survey.job_report import with_events
 from survey.ledger import Done, Failed, Stamp, Started
@@ -31,6 +33,8 @@ def test_this_run_and_those_before_it_are_told_apart() -> None:
 
     assert (reached.files_done, reached.files_failed, reached.files_skipped) == (2, 1, 1)
     assert (reached.clips, reached.audio_seconds) == (18, 60.0)
+    assert reached.elapsed_seconds == 0.1
+    assert with_events(RECORD, events, datetime(2024, 5, 12, 5, 30, 7, tzinfo=UTC)).elapsed_seconds == 7.0
 
 
 def test_recordings_that_left_the_input_are_not_counted_beyond_the_total() -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+import msgspec
+from msgspec import Meta, Raw
 
 from rpc.errors import ErrorObject
 from rpc.methods import Params
@@ -20,13 +21,20 @@ Colormap = Literal["greys", "greys_r", "viridis", "magma", "inferno", "plasma", 
 Pixels = Annotated[int, Meta(ge=1, le=8192)]
 Decibels = Annotated[float, Meta(ge=-400, le=400)]
 ClipPath = Annotated[str, Meta(min_length=1)]
+Base64 = Annotated[Raw, Meta(extra_json_schema={"type": "string", "contentEncoding": "base64"})]
+"""Bytes as the JSON string of their base64, which is not encoded a second time."""
 
 
 class InlineBlob(Wire, frozen=True, tag_field="kind", tag="inline"):
     """Bytes inside the reply, base64."""
 
     mime: str
-    base64: bytes
+    base64: Base64
+
+    @property
+    def content(self) -> bytes:
+        """The bytes themselves. Raises msgspec.DecodeError where `base64` is none."""
+        return msgspec.json.decode(self.base64, type=bytes)
 
 
 class FileBlob(Wire, frozen=True, tag_field="kind", tag="file"):

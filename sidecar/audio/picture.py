@@ -205,8 +205,8 @@ def _rows(columns: Floats, frames: Frames, settings: SpectrogramSettings, band: 
 class _Bands:
     """Where the rows of a picture lie in the spectrum, from the top (high) down.
 
-    `edges`: between the rows, in bins, [rows + 1]. `inside`: pairs of rows and of a bin within each of them, so that all
-    bins of a row are in one pair or another.
+    `edges`: between the rows, in bins, [rows + 1]. `inside`: pairs of rows and of a bin within each of them, so that
+    all bins of a row are in one pair or another.
     """
 
     edges: _Places

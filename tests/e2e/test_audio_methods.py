@@ -87,7 +87,7 @@ def test_a_clip_is_base64_on_the_wire(server, recording):
     with Image.open(io.BytesIO(base64.b64decode(wire["spectrogram"]["base64"]))) as image:
         assert image.size == (224, 224)
     assert (len(samples), rate) == (2 * RATE, RATE)
-    assert ask(server, "audio/clip", params, Clip).audio.base64[:4] == b"RIFF"
+    assert ask(server, "audio/clip", params, Clip).audio.content[:4] == b"RIFF"
 
 
 def test_a_page_comes_in_order(server, recording):

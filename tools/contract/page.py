@@ -106,6 +106,8 @@ def _default(field: Field) -> str:
 
 def _type(type_: types.Type, shapes: Shapes) -> str:
     match type_:
+        case types.Metadata(extra_json_schema={"contentEncoding": "base64"}):
+            return "string (base64)"
         case types.Metadata():
             return _type(type_.type, shapes)
         case types.IntType() | types.FloatType():

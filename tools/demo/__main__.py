@@ -180,7 +180,7 @@ class Demo:
         )
         blob = self.sidecar.call("audio/clip", params, Clip).spectrogram
         assert isinstance(blob, InlineBlob)
-        return blob.base64
+        return blob.content
 
     def show(self, ranked: list[Ranked]) -> None:
         """The table of the top detections, and what was put into the chorus at that time."""

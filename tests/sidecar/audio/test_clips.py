@@ -52,7 +52,7 @@ def clip_of(path, start, end, blobs=None, token=None, **options):
 
 
 def samples_of(clip):
-    content = io.BytesIO(clip.audio.base64)
+    content = io.BytesIO(clip.audio.content)
     samples, rate = soundfile.read(content, dtype="float32")
     assert rate == clip.sample_rate
     return samples
@@ -157,7 +157,7 @@ def test_inline_and_file_delivery_hold_the_same(recording, blobs):
         assert isinstance(small, InlineBlob)
         assert isinstance(large, FileBlob)
         content = Path(large.path).read_bytes()
-        assert content == small.base64
+        assert content == small.content
         assert (large.bytes, large.mime) == (len(content), small.mime)
 
 
@@ -169,14 +169,14 @@ def test_in_json_the_bytes_are_base64(recording):
     assert wire["audio"] == {
         "kind": "inline",
         "mime": "audio/wav",
-        "base64": base64.b64encode(clip.audio.base64).decode(),
+        "base64": base64.b64encode(clip.audio.content).decode(),
     }
 
 
 def test_the_picture_is_a_png_of_the_size_asked_for(recording):
     clip = clip_of(recording, 0, 1, spectrogram=SpectrogramSettings(width_pixels=300, height_pixels=100))
 
-    with Image.open(io.BytesIO(clip.spectrogram.base64)) as image:
+    with Image.open(io.BytesIO(clip.spectrogram.content)) as image:
         assert (image.format, image.size) == ("PNG", (300, 100))
 
 

@@ -57,7 +57,7 @@ def sites_of(names: Sequence[str]) -> dict[str, str]:
     if len(folders) < 2:
         return {name: _before_time(path.stem) for name, path in paths.items()}
     common = _common_parts([folder.parts for folder in folders])
-    return {name: "/".join(path.parent.parts[common:]) or "." for name, path in paths.items()}
+    return {name: str(PurePosixPath(*path.parent.parts[common:])) for name, path in paths.items()}
 
 
 def _before_time(stem: str) -> str:

@@ -5,12 +5,16 @@ What lives here: scores/summary. What must not: where the times and places come 
 
 from __future__ import annotations
 
+import math
+
 from rpc.cancel import CancelToken
 from schemas.scores import Summary, SummaryGroup, SummaryParams
 from sidecar.scores.grouping import GROUP_SQL, add_groups
 from sidecar.scores.questions import clips_of, number, scores_of
 from sidecar.scores.session import OpenTable
 from survey.paths import path_to_wire
+
+_Row = tuple[str, int, float]
 
 
 def summary_of(table: OpenTable, params: SummaryParams, token: CancelToken) -> Summary:
@@ -33,9 +37,17 @@ def summary_of(table: OpenTable, params: SummaryParams, token: CancelToken) -> S
     with table.store.cursor(token) as cursor:
         add_groups(cursor, names)
         rows = cursor.execute(counted).fetchall()
-    if params.by == "file":
-        rows = [(path_to_wire(table.recordings.find(name)), count, high) for name, count, high in rows]
-    return Summary(groups=tuple(_group(*row) for row in rows))
+    return Summary(groups=tuple(_group(*row) for row in (_by_place(table, rows) if params.by == "file" else rows)))
+
+
+def _by_place(table: OpenTable, rows: list[_Row]) -> list[_Row]:
+    """Groups by a recording's name in the table as groups by where it is now: several names may be one place."""
+    places: dict[str, tuple[int, float]] = {}
+    for name, count, high in rows:
+        place = path_to_wire(table.recordings.find(name))
+        known, highest = places.get(place, (0, -math.inf))
+        places[place] = (known + count, max(highest, high))
+    return [(place, *found) for place, found in sorted(places.items())]
 
 
 def _by_class(table: OpenTable, position: int | None, chosen: str, token: CancelToken) -> tuple[SummaryGroup, ...]:

@@ -200,7 +200,8 @@ def _describe(path: Path, cursor: duckdb.DuckDBPyConnection) -> list[tuple[str, 
         ).fetchall()
         kinds = cursor.execute(f"DESCRIBE SELECT * FROM read_parquet({name})").fetchall()
     except duckdb.Error as error:
-        raise FormatUnknown(f"{path.name} is a damaged Parquet file.", path=path) from error
+        hint = "It may have been cut off while it was copied or written: copy or export it again."
+        raise FormatUnknown(f"{path.name} is a damaged Parquet file.", path=path, hint=hint) from error
     if len(names) != len(kinds):  # nested columns: no table of scores has them
         return [(row[0], row[1]) for row in kinds]
     return [(row[0], kind[1]) for row, kind in zip(names, kinds, strict=True)]

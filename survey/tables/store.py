@@ -265,7 +265,8 @@ def _explained(path: Path) -> Iterator[None]:
                 raise OutOfMemory(message, path=path) from error
             except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.SerializationException) as error:
                 reason = str(error).partition("\n")[0]
-                raise FormatUnknown(f"{path.name} cannot be read as a table: {reason}", path=path) from error
+                message, hint = f"{path.name} cannot be read as a table: {reason}", "Copy it again, or export it again."
+                raise FormatUnknown(message, path=path, hint=hint) from error
             except duckdb.ProgrammingError as error:  # a question of ours that makes no sense
                 raise InternalError(
                     f"A question about scores failed because of a fault in this program: {error}"

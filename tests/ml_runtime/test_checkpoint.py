@@ -21,7 +21,7 @@ from tests.ml_runtime.conftest import CLASSES, make_model
 
 
 def load(path, *, trust=False):
-    return load_checkpoint(path, "cpu", trust=trust, version="0.13.2")
+    return load_checkpoint(CheckpointModel(path=str(path)), path, "cpu", trust=trust, version="0.13.2")
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_it_describes_itself(worker):
 def test_it_lists_models(worker):
     models = worker.call("worker/models", ModelsParams(), ModelList).result(TIMEOUT).models
 
-    assert {model.source for model in models} == {"ribbit", "checkpoint", "zoo"}
+    assert {model.source for model in models} == {"ribbit", "cwt", "checkpoint", "onnx", "python", "zoo"}
 
 
 def test_a_second_job_with_the_same_model_starts_scoring_at_once(worker, checkpoint, recordings, tmp_path):

@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from ml_runtime.models import requirements
-from ml_runtime.models.registry import ModelProvider, list_models, nearest_names
+from ml_runtime.models.names import nearest_names
+from ml_runtime.models.registry import ModelProvider, list_models
 from ml_runtime.models.zoo import _steps_of_older_preprocessors, load_zoo_model, why_unavailable
 from rpc.cancel import CancelToken
 from rpc.errors import ModelLoadFailed, ModelNotFound

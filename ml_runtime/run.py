@@ -36,6 +36,7 @@ from rpc.call import Progress
 from rpc.cancel import CancelToken
 from rpc.errors import ConfigInvalid, FileMissing, InputGone, RequestFailed
 from schemas.config import Config, InferenceConfig, OutputConfig
+from schemas.jobs import Failure
 from schemas.worker import JobOutcome
 from survey.config import fingerprint, scoring_part
 from survey.inputs import find_recordings
@@ -194,7 +195,7 @@ def _score(
         books.fail(path, error if standing.stamps else presence.loss_of(path) or error)
     unfinished = [path for path in standing.recordings if path in standing.stamps and path not in standing.complete]
     meter = Meter(standing, run.tally)
-    for path in run.guilty.intersection(unfinished):
+    for path in (path for path in unfinished if path in run.guilty):
         books.fail(path, history.passed_over(path))
         meter.passed_over(path)
     try:
@@ -271,7 +272,8 @@ def _finish(folder: JobFolder, plan: _Plan, standing: Standing, tally: Tally, ex
     parts = read_parts(folder.scores_path)
     order = [standing.stamps[path].file for path in standing.recordings if path in standing.stamps]
     outputs = results.write_tables(folder, plan.config, parts, plan.basis, order)
-    results.write_failures(folder, tally.failures)
+    failures = _in_order_of_input(tally.failures, standing.recordings)
+    results.write_failures(folder, failures)
     skipped = extent.files_skipped
     results.write_summary(folder, _summary(plan, standing, parts, tally, extent))
     total = len(standing.recordings)
@@ -287,8 +289,14 @@ def _finish(folder: JobFolder, plan: _Plan, standing: Standing, tally: Tally, ex
         audio_seconds=tally.audio_seconds,
         elapsed_seconds=extent.elapsed_seconds,
         outputs=outputs,
-        failures=tuple(tally.failures[:_REPORTED_FAILURES]),
+        failures=tuple(failures[:_REPORTED_FAILURES]),
     )
+
+
+def _in_order_of_input(failures: Sequence[Failure], recordings: Sequence[Path]) -> Sequence[Failure]:
+    """Suspects are scored last; nobody looks for them there."""
+    place = {path_to_wire(path): index for index, path in enumerate(recordings)} if failures else {}
+    return sorted(failures, key=lambda failure: place[failure.path])
 
 
 def _summary(plan: _Plan, standing: Standing, parts: Sequence[Part], tally: Tally, extent: _Extent) -> results.Summary:

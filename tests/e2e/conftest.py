@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.config import Config, InputConfig, OutputConfig, RibbitModel
+from schemas.env import EnvironmentChoice
 from tools.demo.chorus import write_chorus
 from tools.demo.client import SidecarClient
 from tools.paths import ARCHIVE, ML, ROOT, python_of
@@ -33,6 +34,14 @@ def archive() -> Path:
     if not ARCHIVE.exists():
         pytest.skip("the packed ML environment is not there: run `python3 dev.py build-runtime`")
     return ARCHIVE
+
+
+def quick_interpreter(folder: Path, ml_python: Path, seconds_per_batch: float = 0.0) -> EnvironmentChoice:
+    """What the sidecar takes for the Python of an ML environment: it runs quick_worker.py, whatever it is asked to."""
+    script, worker = folder / f"python-{seconds_per_batch:g}", Path(__file__).with_name("quick_worker.py")
+    script.write_text(f'#!/bin/sh\nexec "{ml_python}" -I "{worker}" {seconds_per_batch}\n')
+    script.chmod(0o755)
+    return EnvironmentChoice(python=str(script))
 
 
 def start_sidecar(folder: Path) -> SidecarClient:

@@ -4,9 +4,12 @@ A worker that imports OpenSoundscape takes seconds to start, and a crash loses s
 times would take minutes. Everything between the model and the disk is the real thing.
 
     python -I quick_worker.py SECONDS_PER_BATCH
+
+Recordings with "poison" in their name end the process, as a native library does that stumbles over them.
 """
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -18,8 +21,15 @@ from ml_runtime.models.registry import ModelProvider
 from tests.ml_runtime.loudness import Loudness
 
 
+class Fragile(Loudness):
+    def prepare(self, sound, start_seconds, end_seconds):
+        if "poison" in sound.path.name:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super().prepare(sound, start_seconds, end_seconds)
+
+
 def main(seconds_per_batch: float) -> int:
-    model = Loudness(before_batch=lambda: time.sleep(seconds_per_batch))
+    model = Fragile(before_batch=lambda: time.sleep(seconds_per_batch))
     ModelProvider.load = lambda *_, **__: model  # type: ignore[method-assign]
     books.SHORTEST_PART_SECONDS = 0.1
     return __main__.main()

@@ -28,7 +28,7 @@ from schemas.env import EnvironmentChoice
 from schemas.jobs import JobReport, ResumeParams, RunParams
 from survey.job_folder import JobFolder
 from survey.parts import read_parts
-from tests.e2e.conftest import TOAD
+from tests.e2e.conftest import TOAD, quick_interpreter
 from tests.sounds import noise, write_sound
 from tools.demo.client import Refused, SidecarClient
 from tools.paths import ROOT
@@ -37,7 +37,6 @@ pytestmark = [pytest.mark.ml, pytest.mark.slow, pytest.mark.skipif(os.name == "n
 
 KILLS = 20
 SEED = 20240512
-WORKER = Path(__file__).with_name("quick_worker.py")
 AS_ANYBODY = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
 """Root reads files whatever their mode, unless it is run like this."""
 
@@ -119,14 +118,6 @@ def locked(path: Path) -> None:
 
 
 # ---------------------------------------------------------------- the ordeal
-
-
-def interpreter(folder: Path, ml_python: Path, seconds_per_batch: float) -> EnvironmentChoice:
-    """What the sidecar takes for the Python of the ML environment."""
-    script = folder / f"python-{seconds_per_batch:g}"
-    script.write_text(f'#!/bin/sh\nexec "{ml_python}" -I "{WORKER}" {seconds_per_batch}\n')
-    script.chmod(0o755)
-    return EnvironmentChoice(python=str(script))
 
 
 class Ordeal:
@@ -239,9 +230,9 @@ def test_nothing_is_lost_or_doubled_by_twenty_kills(ml_python: Path, prefix: tup
     # Arrange
     survey = tmp_path / "survey"
     made = make_survey(survey, readable_by_all=prefix == ("env",))
-    undisturbed = Ordeal(tmp_path, prefix, interpreter(tmp_path, ml_python, 0.0), kills=0)
+    undisturbed = Ordeal(tmp_path, prefix, quick_interpreter(tmp_path, ml_python, 0.0), kills=0)
     expected = undisturbed.run(job_config(survey, tmp_path / "undisturbed"))
-    ordeal = Ordeal(tmp_path, prefix, interpreter(tmp_path, ml_python, 0.06), KILLS)
+    ordeal = Ordeal(tmp_path, prefix, quick_interpreter(tmp_path, ml_python, 0.06), KILLS)
 
     def delete_some() -> None:
         for name in made["gone"]:

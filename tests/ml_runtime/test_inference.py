@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ import pytest
 
 from schemas.config import CheckpointModel, Config, InputConfig, OutputConfig, RibbitModel, ZooModel
 from survey.job_folder import JobFolder
+from survey.ledger import Crashed, Ledger, Stamp, Started
 from tests.ml_runtime.jobs import failures, predictions
 from tests.ml_runtime.test_worker import many
 from tests.sounds import noise, write_sound
@@ -122,8 +124,6 @@ def test_a_signal_stops_it_resumably(checkpoint, tmp_path):
 
 
 def test_a_folder_in_use_is_left_alone(survey, checkpoint, tmp_path):
-    from datetime import UTC, datetime
-
     config = write_config(tmp_path / "config.json", survey, CheckpointModel(path=str(checkpoint)))
     folder = JobFolder.create(msgspec.json.decode(config.read_bytes(), type=Config), datetime.now(UTC))
 
@@ -149,8 +149,6 @@ def test_a_config_with_a_misspelt_field_is_refused_with_its_place(survey, checkp
 
 
 def test_another_config_is_refused_on_resume(survey, checkpoint, tmp_path):
-    from datetime import UTC, datetime
-
     first = write_config(tmp_path / "first.json", survey, CheckpointModel(path=str(checkpoint)))
     other = write_config(tmp_path / "other.json", survey, ZooModel(name="BirdNET"))
     folder = JobFolder.create(msgspec.json.decode(first.read_bytes(), type=Config), datetime.now(UTC))
@@ -186,6 +184,32 @@ def test_a_missing_recording_is_told_by_the_exit_code_and_an_unreadable_one_is_n
     assert (code, code_with_gap) == (0, 1)
     assert [line["result"]["state"] for line in (lines[-1], lines_with_gap[-1])] == ["completed", "completed"]
     assert [failure["code"] for failure in lines_with_gap[-1]["result"]["failures"]] == [1001, 1002]
+
+
+def test_a_missing_drive_and_a_killed_process_can_be_resumed(survey, tmp_path):
+    # Arrange: a job whose process was killed with both recordings in hand
+    toad = RibbitModel(class_name="toad", signal_band_hz=(2000.0, 2500.0), pulse_rate_hz=(13.0, 22.0))
+    config = msgspec.json.decode(write_config(tmp_path / "config.json", survey, toad).read_bytes(), type=Config)
+    folder = JobFolder.create(config, datetime.now(UTC))
+    folder.write_record(msgspec.structs.replace(folder.read_record(), state="running", started_at="2024-05-12"))
+    paths = sorted(survey.iterdir())
+    stamps = [Stamp(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    Ledger(folder.ledger_path).append(*(Started(recording=stamp) for stamp in stamps))
+    folder.recordings_path.write_bytes(b"".join(msgspec.json.encode(str(path)) + b"\n" for path in paths))
+
+    # Act
+    survey.rename(tmp_path / "unplugged")
+    code_without, lines_without = run("--resume", folder.path)
+    paused = folder.read_record()
+    (tmp_path / "unplugged").rename(survey)
+    code, lines = run("--resume", folder.path)
+
+    # Assert
+    suspects = [event.recording for event in Ledger(folder.ledger_path).read() if isinstance(event, Crashed)]
+    assert suspects == stamps
+    assert (code_without, lines_without[-1]["error"]["code"], paused.state) == (75, 1018, "paused")
+    assert (code, lines[-1]["result"]["filesDone"]) == (0, 1)
+    assert paused.elapsed_seconds > 0
 
 
 @pytest.mark.parametrize("arguments", [(), ("--confg", "x"), ("--config",)])

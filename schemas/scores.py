@@ -168,7 +168,9 @@ class ExportParams(Params, frozen=True):
     """scores/export: write an open table, or the part of it within `class` and `score_range`, for other programs.
 
     "csv" is OpenSoundscape's form, "parquet" a row per score; "audacity" makes `path` a folder with a label file
-    for each recording. What a format cannot carry is refused by name, never changed.
+    for each recording (files of other recordings that are there stay). What a format cannot carry is refused by name,
+    never changed; infinite scores can be carried by all, NaN by csv and parquet, elsewhere it is absent. `overwrite`
+    replaces tables only (.csv, .tsv, .txt, .parquet), whatever `path` says.
     """
 
     scores_id: str

@@ -29,9 +29,9 @@ class Recordings:
         """The file that `name` stands for now; it need not exist."""
         if name.startswith("file://"):
             name = os.fspath(path_from_wire(name))
-        old = PureWindowsPath(name) if _is_windows(name) else PurePosixPath(name)
+        old = PureWindowsPath(name) if is_windows(name) else PurePosixPath(name)
         if self._root is None:
-            return Path(name) if old.is_absolute() else self._folder / old.as_posix()
+            return Path(str(old)) if old.is_absolute() else self._folder / old.as_posix()
         return self._below(self._root, old)
 
     def _below(self, root: Path, old: PurePath) -> Path:
@@ -48,6 +48,6 @@ class Recordings:
         return root.joinpath(*parts[known or 0 :]) if not old.is_absolute() else root / old.name
 
 
-def _is_windows(name: str) -> bool:
+def is_windows(name: str) -> bool:
     """A drive letter, or backslashes and no slash: made on Windows, wherever we are."""
     return (len(name) > 2 and name[1] == ":" and name[2] in "\\/") or ("\\" in name and "/" not in name)

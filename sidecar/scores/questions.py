@@ -14,25 +14,25 @@ from rpc.errors import InvalidParams
 from sidecar.scores.session import OpenTable
 
 
-def scores_of(table: OpenTable, position: int | None) -> str:
-    """A query for every score of a class, or of all classes: row, clip, class, score.
+def scores_of(table: OpenTable, position: int | None, *, nan: bool = False) -> str:
+    """A query for every score of a class, or of all classes: row, clip, class, score; with `nan`, NaN too.
 
     Clips are looked up later, for the few rows that are wanted.
     """
-    schema = table.stored.schema
+    schema, there = table.stored.schema, "{} IS NOT NULL" if nan else "NOT isnan({})"
     if not table.stored.content.wide:
         chosen = "TRUE" if position is None else f"class = {position}"
-        return f"SELECT row, clip, class, score FROM {schema}.scores WHERE {chosen} AND NOT isnan(score)"
+        return f"SELECT row, clip, class, score FROM {schema}.scores WHERE {chosen} AND {there.format('score')}"
     if position is not None:
         column = f"s{position}"
         return (
             f"SELECT row, row AS clip, {position} AS class, {column} AS score FROM {schema}.clips "
-            f"WHERE NOT isnan({column})"
+            f"WHERE {there.format(column)}"
         )
     count = len(table.stored.content.classes)
     columns = ", ".join(f"s{index}" for index in range(count))
     every = f"SELECT row, unnest(range({count})) AS class, unnest([{columns}]) AS score FROM {schema}.clips"
-    return f"SELECT row, row AS clip, class, score FROM ({every}) WHERE NOT isnan(score)"
+    return f"SELECT row, row AS clip, class, score FROM ({every}) WHERE {there.format('score')}"
 
 
 def clips_of(table: OpenTable) -> str:

@@ -12,22 +12,24 @@ BirdNET writes both names of a species into the label, with an underscore betwee
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from rpc.errors import from_os_error
-from survey.database import literal
 from survey.tables.meaning import Meaning, constant
 from survey.tables.recording_names import recording_of
 from survey.tables.sniff import TextTable
 from survey.tables.sources import TextSource
-from survey.tables.writing import refuse_existing, refuse_first, refuse_texts, write_lines, written
+from survey.tables.writing import open_text, refuse_first, refuse_texts, rows_of, written_together
 
 _NUMBER = re.compile(r"\s*-?\d+([.,]\d+)?([eE][-+]?\d+)?\s*")
 _BINOMIAL = "^[A-Z][a-z-]+ [a-z-]+( [a-z-]+)?_."
+_UNKNOWN_HERTZ = -1.0
+"""What Audacity writes for the bound of a label that has only one."""
+
 _PERCENT = r"^(.*?)\s*\(?(\d+(\.\d+)?)\s*%\)?\s*$"
 
 
@@ -43,20 +45,31 @@ def meaning_of(source: TextSource) -> Meaning:
     named = f"CASE WHEN {percent} <> '' AND c3 IS NULL THEN regexp_extract(c2, '{_PERCENT}', 1) ELSE {label} END"
     both = f"regexp_matches({named}, '{_BINOMIAL}')"
     split = f"strpos({named}, '_')"
-    follows = "lead(c0) OVER following = '\\'"
+    low, high = (_bound(source, cell) for cell in ("c1", "c2"))
     return Meaning(
         format="audacity",
         path=constant(recording_of(source.path)),
-        start="TRY_CAST(c0 AS DOUBLE)",
-        end="TRY_CAST(c1 AS DOUBLE)",
+        start=_number(source, "c0"),
+        end=_number(source, "c1"),
         name=f"nullif(CASE WHEN {both} THEN left({named}, {split} - 1) ELSE {named} END, '')",
-        score=f"coalesce(TRY_CAST(c3 AS DOUBLE), TRY_CAST({percent} AS DOUBLE) / 100, 1.0)",
+        score=f"coalesce({_number(source, 'c3')}, TRY_CAST({percent} AS DOUBLE) / 100, 1.0)",
         common=f"CASE WHEN {both} THEN substr({named}, {split} + 1) END",
-        low=f"CASE WHEN {follows} THEN TRY_CAST(lead(c1) OVER following AS DOUBLE) END",
-        high=f"CASE WHEN {follows} THEN TRY_CAST(lead(c2) OVER following AS DOUBLE) END",
+        low=low,
+        high=high,
         numbers=frozenset(),
         keep="c0 <> '\\'",
     )
+
+
+def _number(source: TextSource, cell: str) -> str:
+    text = cell if source.table.decimal == "." else f"replace({cell}, ',', '.')"
+    return f"TRY_CAST({text} AS DOUBLE)"
+
+
+def _bound(source: TextSource, cell: str) -> str:
+    """SQL for a bound in the line below; Audacity writes -1 where it knows only the other."""
+    hertz = _number(source, f"lead({cell}) OVER following")
+    return f"CASE WHEN lead(c0) OVER following = '\\' AND {hertz} >= 0 THEN {hertz} END"
 
 
 def write(cursor: duckdb.DuckDBPyConnection, folder: Path, *, overwrite: bool) -> int:
@@ -65,33 +78,36 @@ def write(cursor: duckdb.DuckDBPyConnection, folder: Path, *, overwrite: bool) -
     Raises
     ------
     RequestFailed
-        Two recordings have the same name, or a class has a name that labels cannot carry.
+        Two recordings have the same name, or a name is one that labels or their files cannot carry.
     """
-    why = "cannot stand in a label: it has a tab or a line break, or an underscore where BirdNET's labels have one."
-    refuse_texts(cursor, "name", f"regexp_matches(name, '[\\t\\r\\n]') OR regexp_matches(name, '{_BINOMIAL}')", why)
-    twice = "SELECT file FROM export_rows GROUP BY file HAVING count(DISTINCT path) > 1 LIMIT 1"
-    refuse_first(cursor.execute(twice).fetchone(), "is the name of several recordings, whose label files would be one.")
+    _refuse_odd(cursor)
     files = [row[0] for row in cursor.execute("SELECT DISTINCT file FROM export_rows ORDER BY file").fetchall()]
-    paths = {file: folder / f"{file}.txt" for file in files}
-    refuse_existing(paths.values(), overwrite=overwrite)
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise from_os_error(error, folder, "make the folder") from error
-    return sum(_write_labels(cursor, file, path) for file, path in paths.items())
-
-
-def _write_labels(cursor: duckdb.DuckDBPyConnection, file: str, path: Path) -> int:
     binomial = f"regexp_matches(concat(name, '_', common), '{_BINOMIAL}')"
     query = (
-        f'SELECT "start", "end", CASE WHEN common IS NOT NULL AND {binomial} THEN concat(name, \'_\', common) '
-        f'ELSE name END, score, low, high FROM export_rows WHERE file = {literal(file)} ORDER BY "start", row, name'
+        f'SELECT file, "start", "end", CASE WHEN common IS NOT NULL AND {binomial} THEN concat(name, \'_\', common) '
+        'ELSE name END, score, low, high FROM export_rows ORDER BY file, "start", row, name'
     )
-    with written(path, overwrite=True) as aside:
-        return write_lines(cursor, query, _line, aside)
+    count = 0
+    with written_together(folder, [f"{file}.txt" for file in files], overwrite=overwrite) as asides:
+        for file, rows in itertools.groupby(rows_of(cursor, query), key=lambda row: row[0]):
+            with open_text(asides[f"{file}.txt"]) as labels:
+                for row in rows:
+                    labels.write(_line(row))
+                    count += 1
+    return count
+
+
+def _refuse_odd(cursor: duckdb.DuckDBPyConnection) -> None:
+    why = "cannot stand in a label: it has a tab or a line break, or an underscore where BirdNET's labels have one."
+    refuse_texts(cursor, "name", f"regexp_matches(name, '[\\t\\r\\n]') OR regexp_matches(name, '{_BINOMIAL}')", why)
+    refuse_texts(cursor, "path", "path LIKE 'file://%'", "cannot give a label file its name: it is no valid text.")
+    # Upper and lower case make one file on Windows and macOS.
+    twice = "SELECT min(file) FROM export_rows GROUP BY lower(file) HAVING count(DISTINCT path) > 1 LIMIT 1"
+    refuse_first(cursor.execute(twice).fetchone(), "is the name of several recordings, whose label files would be one.")
 
 
 def _line(row: tuple[Any, ...]) -> str:
-    start, end, label, score, low, high = row
-    bounds = "" if low is None or high is None else f"\\\t{low!r}\t{high!r}\n"
+    _, start, end, label, score, low, high = row
+    low, high = (_UNKNOWN_HERTZ if bound is None else bound for bound in (low, high))
+    bounds = f"\\\t{low!r}\t{high!r}\n" if max(low, high) >= 0 else ""
     return f"{start!r}\t{end!r}\t{label}\t{score!r}\n{bounds}"

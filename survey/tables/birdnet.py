@@ -83,4 +83,4 @@ def write(cursor: duckdb.DuckDBPyConnection, path: Path, *, overwrite: bool) -> 
     names = ("Start (s)", "End (s)", "Scientific name", "Common name", "Confidence", "File")
     query = 'SELECT "start", "end", name, coalesce(common, name), score, path FROM export_rows ORDER BY row, name'
     with written(path, overwrite=overwrite) as aside:
-        return copy_csv(cursor, query, names, aside)
+        return copy_csv(cursor, [query], names, aside)

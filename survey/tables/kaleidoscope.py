@@ -32,7 +32,8 @@ def recognise(source: Source) -> Meaning | None:
     start = columns.number("offset")
     return Meaning(
         format="kaleidoscope",
-        path=f"replace(concat_ws('/', {', '.join(parts)}), '//', '/')",
+        # INDIR may end with a slash; the two of file:// are not one too many.
+        path=f"regexp_replace(concat_ws('/', {', '.join(parts)}), '(^|[^:/])//+', '\\1/', 'g')",
         start=start,
         end=f"round({start} + {first_of(columns.number('duration'), '0')}, 9)",
         name=first_of(columns.text("scientific_name"), columns.text("top1match"), columns.text("manual id")),
@@ -49,4 +50,4 @@ def write(cursor: duckdb.DuckDBPyConnection, path: Path, *, overwrite: bool) -> 
     columns = '"start", score, parent, folder, file, round("end" - "start", 9), name'
     query = f"SELECT {columns} FROM export_rows ORDER BY row, name"
     with written(path, overwrite=overwrite) as aside:
-        return copy_csv(cursor, query, names, aside)
+        return copy_csv(cursor, [query], names, aside)

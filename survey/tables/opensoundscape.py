@@ -13,7 +13,7 @@ the model gave, often logits; nothing assumes 0..1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -164,8 +164,10 @@ def _ignored(source: Source, columns: Columns) -> tuple[RowProblem, ...]:
     )
 
 
-def write(cursor: duckdb.DuckDBPyConnection, query: str, classes: Sequence[str], path: Path, *, overwrite: bool) -> int:
-    """Write OpenSoundscape's table; how many clips. `query` gives path, start, end, and a column per class.
+def write(
+    cursor: duckdb.DuckDBPyConnection, queries: Iterable[str], classes: Sequence[str], path: Path, *, overwrite: bool
+) -> int:
+    """Write OpenSoundscape's table; how many clips. `queries` give path, start, end, and a column per class.
 
     Raises
     ------
@@ -176,4 +178,4 @@ def write(cursor: duckdb.DuckDBPyConnection, query: str, classes: Sequence[str],
     odd = (name for name in classes if name != name.strip() or name.lower() in taken or name.startswith("Unnamed: "))
     refuse_first(next(((name,) for name in odd), None), "cannot be the name of a column of scores.")
     with written(path, overwrite=overwrite) as aside:
-        return copy_csv(cursor, query, (FILE, START, END, *classes), aside)
+        return copy_csv(cursor, queries, (FILE, START, END, *classes), aside)

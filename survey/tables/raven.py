@@ -84,11 +84,13 @@ def write(cursor: duckdb.DuckDBPyConnection, path: Path, *, overwrite: bool) -> 
     Raises
     ------
     RequestFailed
-        A name holds a tab or a line break, or begins or ends with a space: the format cannot carry it.
+        A name holds a tab or a line break, begins or ends with a space, or begins with a quote, which pandas (and so
+        OpenSoundscape) takes for the beginning of a quoted text: the format cannot carry it.
     """
-    why = "cannot stand in a selection table, because of a tab, a line break, or a space at its end."
+    why = "cannot stand in a selection table: a tab, a line break, a space at an end, or a quote at the beginning."
     for column in ("name", "path"):
-        refuse_texts(cursor, column, f"regexp_matches({column}, '[\\t\\r\\n]') OR {column} <> trim({column})", why)
+        odd = f"regexp_matches({column}, '[\\t\\r\\n]|^\"') OR {column} <> trim({column})"
+        refuse_texts(cursor, column, odd, why)
     query = (
         'SELECT row_number() OVER (ORDER BY row, name), "start", "end", low, high, path, name, score '
         "FROM export_rows ORDER BY row, name"

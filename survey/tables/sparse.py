@@ -49,7 +49,9 @@ def recognise(source: Source) -> Meaning | None:
         name=f"c{name}",
         score=columns.number("score"),
         common=columns.text("common_name"),
-        numbers=columns.numbers("start_time", "end_time", "score"),
+        low=columns.number("low_f"),
+        high=columns.number("high_f"),
+        numbers=columns.numbers("start_time", "end_time", "score", "low_f", "high_f"),
     )
 
 
@@ -174,11 +176,16 @@ def settle(
 
 
 def write(cursor: duckdb.DuckDBPyConnection, path: Path, *, overwrite: bool) -> int:
-    """Write our own form as Parquet; how many scores. Everything that a table holds can be carried."""
+    """Write our own form as Parquet; how many scores. Everything that a table holds can be carried.
+
+    Frequency bounds are called as in OpenSoundscape, and their columns are there where some are known.
+    """
+    known = "SELECT 1 FROM export_rows WHERE low IS NOT NULL OR high IS NOT NULL LIMIT 1"
     with written(path, overwrite=overwrite) as aside:
+        bounds = "" if cursor.execute(known).fetchone() is None else ", low AS low_f, high AS high_f"
         query = (
             'SELECT path AS file, "start" AS start_time, "end" AS end_time, name AS class, score, '
-            "common AS common_name FROM export_rows ORDER BY row, name"
+            f"common AS common_name{bounds} FROM export_rows ORDER BY row, name"
         )
         copied = cursor.execute(
             f"COPY ({query}) TO {literal(str(aside))} (FORMAT parquet, COMPRESSION zstd)"

@@ -1088,7 +1088,9 @@ export interface ScoresCloseParams extends Tokens {
  * scores/export: write an open table, or the part of it within `class` and `scoreRange`, for other programs.
  *
  * "csv" is OpenSoundscape's form, "parquet" a row per score; "audacity" makes `path` a folder with a label file
- * for each recording. What a format cannot carry is refused by name, never changed.
+ * for each recording (files of other recordings that are there stay). What a format cannot carry is refused by name,
+ * never changed; infinite scores can be carried by all, NaN by csv and parquet, elsewhere it is absent. `overwrite`
+ * replaces tables only (.csv, .tsv, .txt, .parquet), whatever `path` says.
  */
 export interface ScoresExportParams extends Tokens {
   scoresId: string;

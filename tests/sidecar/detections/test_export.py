@@ -67,7 +67,8 @@ def names_in(folder: Path) -> list[str]:
 
 
 def pcm(path: Path) -> np.ndarray:
-    return soundfile.read(path, dtype="int16")[0]
+    samples: np.ndarray = soundfile.read(path, dtype="int16")[0]
+    return samples
 
 
 def opened(services: Services, tmp_path: Path, recording: Path) -> str:

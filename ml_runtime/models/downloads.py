@@ -141,8 +141,8 @@ def _read(answer: Any, path: Path) -> bytes:
 
 
 def _unreachable(name: str, error: Exception) -> DownloadFailed:
-    reason = error.reason if isinstance(error, urllib.error.URLError) else error
-    return DownloadFailed(f"{name} could not be fetched ({reason}).")
+    wrapped = isinstance(error, urllib.error.URLError) and not isinstance(error, urllib.error.HTTPError)
+    return DownloadFailed(f"{name} could not be fetched: {error.reason if wrapped else error}.")
 
 
 def _mirrored(url: str, name: str) -> str:

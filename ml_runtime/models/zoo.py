@@ -27,7 +27,7 @@ from ml_runtime.models.facts import FACTS, UNKNOWN
 from ml_runtime.models.identity import hash_files, hash_network
 from ml_runtime.models.protocol import ModelCard
 from ml_runtime.models.requirements import missing_packages
-from rpc.errors import DiskFull, ModelLoadFailed, RequestCancelled
+from rpc.errors import DiskFull, DownloadFailed, ModelLoadFailed, RequestCancelled
 from schemas.config import ZooModel
 from schemas.models import ModelEntry
 
@@ -140,10 +140,12 @@ def _not_constructed(name: str, error: Exception, wanted: list[Wanted]) -> Model
     if not wanted:
         return ModelLoadFailed(f"{name} cannot be loaded: {reason}.")
     file = wanted[-1]
+    what = error.message if isinstance(error, DownloadFailed) else f"{file.name} could not be fetched: {reason}."
     return ModelLoadFailed(
-        f"The weights of {name} are not on this computer and could not be fetched: {file.name} is missing ({reason}).",
+        f"The weights of {name} are not on this computer. {what}",
         path=file.cached_at,
-        hint=f"Connect to the internet once, or put the file from {file.origin} at {file.cached_at}.",
+        hint=f"Connect to the internet once, import the weights from a stick (models/import), or put the file from "
+        f"{file.origin} at {file.cached_at}.",
     )
 
 

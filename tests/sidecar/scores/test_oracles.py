@@ -170,10 +170,8 @@ def test_a_page(
     wanted = wanted.sort_values([*keys, *ties], ascending=[not descending] * len(keys) + [True] * len(ties))
     shown = wanted.iloc[offset : offset + limit]
 
-    params = PageParams(
-        scores_id="", class_=name, score_range=ends, files=paths, sort=sort, descending=descending, offset=offset,
-        limit=limit,
-    )  # type: ignore[arg-type]  # fmt: skip
+    asked = {"sort": sort, "descending": descending, "offset": offset, "limit": limit}
+    params = PageParams(scores_id="", class_=name, score_range=ends, files=paths, **asked)  # type: ignore[arg-type]
     got = page_of(table.open, params, CancelToken())
 
     assert got.total == len(wanted)

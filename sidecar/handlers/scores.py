@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rpc.call import Progress
 from schemas.scores import (
     CloseParams,
     Exported,
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
 
 def load(params: LoadParams, call: Call, services: Services) -> ScoreTable:
     """scores/load. `services.scores` is the process's one sidecar.scores.session.ScoreSession."""
-    return services.scores.load(params, call.token)
+
+    def report(done: int, total: int) -> None:
+        call.report(Progress(done=done, total=total, percentage=100 * done / max(total, 1), unit="bytes"))
+
+    call.begin(Progress(title="Loading scores", unit="bytes"))
+    return services.scores.load(params, call.token, report)
 
 
 def page(params: PageParams, call: Call, services: Services) -> Page:

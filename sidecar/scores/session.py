@@ -18,6 +18,7 @@ from schemas.scores import ClassSummary, LoadParams, ScoreTable
 from sidecar.scores.moved import Recordings
 from survey.faults import nearest
 from survey.paths import path_from_wire, path_to_wire
+from survey.tables.loading import OnLoading, ignore_loading
 from survey.tables.store import StoredTable, TableStore
 
 _NAMES_SHOWN = 3
@@ -74,8 +75,8 @@ class ScoreSession:
         self._lock = threading.Lock()
         self._tables: dict[str, OpenTable] = {}
 
-    def load(self, params: LoadParams, token: CancelToken) -> ScoreTable:
-        """Open a table. Each load gives a scoresId of its own, for the same file too.
+    def load(self, params: LoadParams, token: CancelToken, report: OnLoading = ignore_loading) -> ScoreTable:
+        """Open a table, telling `report` how far it is. Each load gives a scoresId of its own, for the same file too.
 
         Raises
         ------
@@ -85,7 +86,7 @@ class ScoreSession:
         root = None if params.audio_root is None else path_from_wire(params.audio_root, "$.audioRoot")
         if root is not None and not root.is_dir():
             raise FileMissing(f"There is no folder {root} to look for the recordings in.", path=root)
-        stored = self._store.open(path, params.format, token)
+        stored = self._store.open(path, params.format, token, report)
         classes = stored.content.classes
         table = OpenTable(
             scores_id=secrets.token_hex(8),

@@ -9,6 +9,8 @@
     folder.py           a folder of tables, one a recording
     job.py              the scores/ folder of a job
     canonical.py        the one form that all of them become
+    unordered.py        large dense texts, read by all cores at once
+    loading.py          how far a loading is, and whether it is still wanted
     store.py            where tables in that form are kept, so that the second opening is instant
 
 What must not live here: questions about scores (sidecar/scores), the wire.

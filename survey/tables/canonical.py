@@ -113,6 +113,9 @@ UNUSABLE = (
 """Rows without a recording, or with times that are absent, no numbers, negative or reversed."""
 
 
+_UNUSABLE_SCORE = f"{UNUSABLE} OR name IS NULL OR score IS NULL"
+
+
 def drop_unusable_clips(
     cursor: duckdb.DuckDBPyConnection, table: str, source: Source, rejected: list[RowProblem]
 ) -> list[RowProblem]:
@@ -134,16 +137,28 @@ def drop_unusable_scores(
     cursor: duckdb.DuckDBPyConnection, table: str, source: Source, rejected: list[RowProblem], first_row: int
 ) -> list[RowProblem]:
     """The same for rows from `first_row` of a table with a row per score, whose class and score must be there too."""
-    unusable = f"row >= {first_row} AND ({UNUSABLE} OR name IS NULL OR score IS NULL)"
-    columns = 'row, path, "start", "end", name IS NULL'
-    query = f"SELECT {columns} FROM {table} WHERE {unusable} ORDER BY row LIMIT {MAX_PROBLEMS}"
-    why = {
-        row: _why_unusable(path, start, end) or f"The row for {path} {_lacks(start, end, unnamed=unnamed)}."
-        for row, path, start, end, unnamed in cursor.execute(query).fetchall()
-    }
+    unusable = f"row >= {first_row} AND ({_UNUSABLE_SCORE})"
+    why = _unusable_scores(cursor, table, unusable)
     if why:
         cursor.execute(f"DELETE FROM {table} WHERE {unusable}")
     return _told(why, source, rejected, first_row)
+
+
+def usable_scores(cursor: duckdb.DuckDBPyConnection, view: str, source: Source, usable: str) -> list[RowProblem]:
+    """Make the view `usable` of the rows of `view` that can be used; why the others cannot."""
+    why = _unusable_scores(cursor, view, _UNUSABLE_SCORE)
+    condition = f"NOT ({_UNUSABLE_SCORE})" if why else "TRUE"
+    cursor.execute(f"CREATE OR REPLACE TEMP VIEW {usable} AS SELECT * FROM {view} WHERE {condition}")
+    return _told(why, source, [], 0)
+
+
+def _unusable_scores(cursor: duckdb.DuckDBPyConnection, table: str, unusable: str) -> dict[int, str]:
+    columns = 'row, path, "start", "end", name IS NULL'
+    query = f"SELECT {columns} FROM {table} WHERE {unusable} ORDER BY row LIMIT {MAX_PROBLEMS}"
+    return {
+        row: _why_unusable(path, start, end) or f"The row for {path} {_lacks(start, end, unnamed=unnamed)}."
+        for row, path, start, end, unnamed in cursor.execute(query).fetchall()
+    }
 
 
 def _told(why: dict[int, str], source: Source, rejected: list[RowProblem], first_row: int) -> list[RowProblem]:
@@ -221,6 +236,16 @@ def add_labels(
 
 
 @contextlib.contextmanager
+def unordered(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Rows need not stay in the order in which they are read, so that all threads write at once."""
+    cursor.execute("SET preserve_insertion_order = false")
+    try:
+        yield
+    finally:
+        cursor.execute("SET preserve_insertion_order = true")
+
+
+@contextlib.contextmanager
 def roomy(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """More memory on paper, for one thread: DuckDB reserves for thousands of columns several times what it uses."""
     before = cursor.execute("SELECT current_setting('memory_limit'), current_setting('threads')").fetchone()
@@ -254,8 +279,13 @@ def summarise_wide(cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[
 
 def summarise_long(cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[str, ...]) -> tuple[ClassSummary, ...]:
     """Count and range of each class; one without any score is there too, with a count of 0."""
-    query = f"SELECT class, {_CAREFUL.format(score='score')} FROM {schema}.scores GROUP BY class"
-    found = {row[0]: row[1:] for row in cursor.execute(query).fetchall()}
+    query = f"SELECT class, {{}} FROM {schema}.scores WHERE {{}} GROUP BY class"
+    plain = cursor.execute(query.format(_PLAIN.format(score="score"), "TRUE")).fetchall()
+    found: dict[int, _Row] = {row[0]: row[1:] for row in plain}
+    odd = [str(index) for index, row in found.items() if not _is_finite(row)]
+    if odd:
+        careful = query.format(_CAREFUL.format(score="score"), f"class IN ({', '.join(odd)})")
+        found |= {row[0]: row[1:] for row in cursor.execute(careful).fetchall()}
     return tuple(_summary(name, found.get(index, (0, None, None, None))) for index, name in enumerate(names))
 
 

@@ -11,11 +11,11 @@ from typing import Literal
 
 import duckdb
 
-from rpc.cancel import CancelToken
 from rpc.errors import FileMissing, FormatUnknown
 from schemas.scores import TableFormat
 from survey.tables import audacity, birdnet, chirpity, folder, job, kaleidoscope, opensoundscape, raven, sparse
 from survey.tables.canonical import TableContent, refuse_header_alone, some_names
+from survey.tables.loading import Loading
 from survey.tables.meaning import Meaning
 from survey.tables.sniff import kind_of, sniff_text
 from survey.tables.sources import NotUtf8, ParquetSource, Source, TextSource
@@ -58,7 +58,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 
 def read_table(
-    cursor: duckdb.DuckDBPyConnection, schema: str, path: Path, wanted: Wanted, token: CancelToken
+    cursor: duckdb.DuckDBPyConnection, schema: str, path: Path, wanted: Wanted, loading: Loading
 ) -> TableContent:
     """Read the table at `path`, of the format `wanted` or of whichever fits, into `schema` (canonical.py).
 
@@ -70,16 +70,16 @@ def read_table(
     """
     scores = job.scores_folder_of(path) if path.is_dir() else None
     if scores is not None and wanted in ("auto", "job"):
-        return job.read(cursor, schema, scores, token)
+        return job.read(cursor, schema, scores, loading)
     if wanted == "job":
         raise FormatUnknown(f"{path} is not the folder of a job.", path=path)
     if path.is_dir():
-        return folder.read(cursor, schema, path, lambda file: _recognise_sparse(file, wanted, cursor), token)
+        return folder.read(cursor, schema, path, lambda file: _recognise_sparse(file, wanted, cursor), loading)
     source = _source(path, cursor)
     meaning = _sparse_meaning(source, wanted)
     if meaning is not None:
-        return sparse.read(cursor, schema, [(source, meaning)], token)
-    return _read_dense(cursor, schema, source, wanted)
+        return sparse.read(cursor, schema, [(source, meaning)], loading)
+    return _read_dense(cursor, schema, source, wanted, loading)
 
 
 def _recognise_sparse(path: Path, wanted: Wanted, cursor: duckdb.DuckDBPyConnection) -> tuple[Source, Meaning] | None:
@@ -103,18 +103,20 @@ def _sparse_meaning(source: Source, wanted: Wanted) -> Meaning | None:
     return next((meaning for recognise in asked if (meaning := recognise(source)) is not None), None)
 
 
-def _read_dense(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, wanted: Wanted) -> TableContent:
+def _read_dense(
+    cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, wanted: Wanted, loading: Loading
+) -> TableContent:
     columns = opensoundscape.recognise(source) if wanted in ("auto", "opensoundscape") else None
     if columns is None and wanted in ("auto", "simple"):
         columns = opensoundscape.recognise_simple(source)
     if columns is None:
         raise _unknown(source, wanted)
     try:
-        return opensoundscape.read(cursor, schema, source, columns)
+        return opensoundscape.read(cursor, schema, source, columns, loading)
     except NotUtf8:
         assert isinstance(source, TextSource)
         cursor.execute(f"DROP TABLE IF EXISTS {schema}.clips")
-        return opensoundscape.read(cursor, schema, source.as_latin1(), columns)
+        return opensoundscape.read(cursor, schema, source.as_latin1(), columns, loading)
 
 
 def _unknown(source: Source, wanted: Wanted) -> FormatUnknown:

@@ -11,12 +11,12 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from rpc.cancel import CancelToken
 from rpc.errors import FormatUnknown, RequestFailed
 from schemas.scores import RowProblem
 from survey.paths import natural_key
 from survey.tables import sparse
 from survey.tables.canonical import TableContent
+from survey.tables.loading import Loading
 from survey.tables.meaning import Meaning
 from survey.tables.sources import MAX_PROBLEMS, Source
 
@@ -33,7 +33,7 @@ def tables_in(folder: Path) -> tuple[Path, ...]:
 
 
 def read(
-    cursor: duckdb.DuckDBPyConnection, schema: str, folder: Path, recognise: Recogniser, token: CancelToken
+    cursor: duckdb.DuckDBPyConnection, schema: str, folder: Path, recognise: Recogniser, loading: Loading
 ) -> TableContent:
     """Fill `schema` (canonical.py) from the tables in `folder`. The first that is recognised decides on the format.
 
@@ -43,7 +43,7 @@ def read(
         None is recognised.
     """
     skipped: list[RowProblem] = []
-    found = _recognised(folder, recognise, skipped, token)
+    found = _recognised(folder, recognise, skipped, loading)
     first = next(found, None)
     if first is None:
         raise FormatUnknown(f"There are no tables of detections in {folder}.", path=folder)
@@ -58,15 +58,15 @@ def read(
                 message = f"{source.path.name} was left out: it is of the format {meaning.format}, the others {kind}."
                 skipped.append(RowProblem(row=0, message=message))
 
-    content = sparse.read(cursor, schema, same(), token, named=True)
+    content = sparse.read(cursor, schema, same(), loading, named=True)
     return msgspec.structs.replace(content, problems=(*skipped, *content.problems)[:MAX_PROBLEMS])
 
 
 def _recognised(
-    folder: Path, recognise: Recogniser, skipped: list[RowProblem], token: CancelToken
+    folder: Path, recognise: Recogniser, skipped: list[RowProblem], loading: Loading
 ) -> Iterator[tuple[Source, Meaning]]:
     for path in tables_in(folder):
-        token.raise_if_cancelled()
+        loading.token.raise_if_cancelled()
         try:
             found = recognise(path)
         except RequestFailed as error:

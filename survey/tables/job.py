@@ -15,7 +15,6 @@ from pathlib import Path
 
 import duckdb
 
-from rpc.cancel import CancelToken
 from rpc.errors import FormatUnknown
 from schemas.scores import RowProblem
 from survey.job_folder import JobFolder
@@ -30,6 +29,7 @@ from survey.tables.canonical import (
     summarise_long,
     summarise_wide,
 )
+from survey.tables.loading import Loading
 from survey.tables.meaning import Meaning
 from survey.tables.sources import MAX_PROBLEMS, ParquetSource
 
@@ -46,7 +46,7 @@ def scores_folder_of(path: Path) -> Path | None:
     return path if path.is_dir() and any(path.glob("part-*.parquet")) else None
 
 
-def read(cursor: duckdb.DuckDBPyConnection, schema: str, folder: Path, token: CancelToken) -> TableContent:
+def read(cursor: duckdb.DuckDBPyConnection, schema: str, folder: Path, loading: Loading) -> TableContent:
     """Fill `schema` (canonical.py) from the parts in `folder`.
 
     Raises
@@ -65,7 +65,7 @@ def read(cursor: duckdb.DuckDBPyConnection, schema: str, folder: Path, token: Ca
         )
     layout = parts[0].header.basis.layout
     read_layout = _read_dense if layout == "dense" else _read_sparse
-    return read_layout(cursor, schema, parts, _failures(folder.parent), token)
+    return read_layout(cursor, schema, parts, _failures(folder.parent), loading)
 
 
 def _read_dense(
@@ -73,11 +73,11 @@ def _read_dense(
     schema: str,
     parts: tuple[Part, ...],
     failures: list[RowProblem],
-    token: CancelToken,
+    loading: Loading,
 ) -> TableContent:
     names = parts[0].header.basis.classes
     wide = len(names) <= MAX_WIDE
-    rows = _insert_dense(cursor, schema, parts, token, wide=wide)
+    rows = _insert_dense(cursor, schema, parts, loading, wide=wide)
     if not wide:
         fill_long(cursor, schema, names)
     return TableContent(
@@ -92,7 +92,7 @@ def _read_dense(
 
 
 def _insert_dense(
-    cursor: duckdb.DuckDBPyConnection, schema: str, parts: tuple[Part, ...], token: CancelToken, *, wide: bool
+    cursor: duckdb.DuckDBPyConnection, schema: str, parts: tuple[Part, ...], loading: Loading, *, wide: bool
 ) -> int:
     """The rows of all parts into the clips of a wide table, or into the staging of a long one; how many."""
     count = len(parts[0].header.basis.classes)
@@ -103,7 +103,7 @@ def _insert_dense(
     rows = 0
     with contextlib.nullcontext() if wide else roomy(cursor):
         for part in parts:
-            token.raise_if_cancelled()
+            loading.stage(0.8 / len(parts))
             numbered = f"{rows} + row_number() OVER () - 1, c0, c1, c2, {cells if wide else f'[{cells}]'}"
             relation = ParquetSource((part.path,), cursor).relation(range(1, _KEYS + count))
             inserted = cursor.execute(f"INSERT INTO {table} SELECT {numbered} FROM {relation}").fetchone()
@@ -116,14 +116,14 @@ def _read_sparse(
     schema: str,
     parts: tuple[Part, ...],
     failures: list[RowProblem],
-    token: CancelToken,
+    loading: Loading,
 ) -> TableContent:
     sparse.create_staging(cursor)
     rows = 0
     for part in parts:
-        token.raise_if_cancelled()
+        loading.stage(0.8 / len(parts))
         rows = sparse.fill_staging(cursor, ParquetSource((part.path,), cursor), _SPARSE_PART, rows)
-    _, _, classes = sparse.settle(cursor, schema, parts[0].header.basis.classes)
+    _, _, classes = sparse.settle(cursor, schema, parts[0].header.basis.classes, loading, 0.2)
     return TableContent(
         format="job",
         layout="sparse",

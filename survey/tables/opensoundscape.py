@@ -13,6 +13,7 @@ the model gave, often logits; nothing assumes 0..1.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +35,12 @@ from survey.tables.canonical import (
     some_names,
     summarise_long,
     summarise_wide,
+    unordered,
 )
+from survey.tables.loading import Loading
 from survey.tables.sniff import ABSENT
 from survey.tables.sources import Source, TextSource
+from survey.tables.unordered import fill_clips, is_large
 from survey.tables.writing import copy_csv, refuse_first, written
 
 FILE, START, END = "file", "start_time", "end_time"
@@ -83,7 +87,9 @@ def _classes_and_others(source: Source, keys: set[int]) -> tuple[tuple[int, ...]
     return classes, tuple(index for index in named if index not in classes)
 
 
-def read(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns: Columns) -> TableContent:
+def read(
+    cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns: Columns, loading: Loading
+) -> TableContent:
     """Fill `schema` (canonical.py) from `source`.
 
     Raises
@@ -98,7 +104,8 @@ def read(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns
         raise _no_numbers(source, columns)
     refuse_duplicates(source, names)
     wide = len(names) <= MAX_WIDE
-    problems = _fill_wide(cursor, schema, source, columns) if wide else _fill_long(cursor, schema, source, columns)
+    fill = _fill_wide if wide else _fill_long
+    problems = fill(cursor, schema, source, columns, loading)
     counted = cursor.execute(f"SELECT count(*), count(DISTINCT path) FROM {schema}.clips").fetchone()
     clips, files = counted or (0, 0)
     if not clips and not problems:
@@ -132,29 +139,48 @@ def _no_numbers(source: Source, columns: Columns) -> FormatUnknown:
     return FormatUnknown(message, path=source.path, hint=hint)
 
 
-def _fill_wide(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns: Columns) -> list[RowProblem]:
+def _fill_wide(
+    cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns: Columns, loading: Loading
+) -> list[RowProblem]:
     scores = ", ".join(f"c{index} AS s{number}" for number, index in enumerate(columns.classes))
-    cursor.execute(f"CREATE TABLE {schema}.clips AS {_selection(source, columns, scores)}")
+    if isinstance(source, TextSource) and is_large(source):
+        relation = source.relation(_numbers(columns))
+        problems = fill_clips(cursor, schema, source, relation, _keys(columns), scores, loading)
+        if problems is not None:
+            return problems
+    loading.stage(0.9)
+    ordered = contextlib.nullcontext() if isinstance(source, TextSource) else unordered(cursor)
+    with ordered:
+        cursor.execute(f"CREATE TABLE {schema}.clips AS {_selection(source, columns, scores)}")
     return drop_unusable_clips(cursor, f"{schema}.clips", source, source.problems(cursor))
 
 
-def _fill_long(cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns: Columns) -> list[RowProblem]:
+def _fill_long(
+    cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns: Columns, loading: Loading
+) -> list[RowProblem]:
     scores = f"[{', '.join(f'c{index}' for index in columns.classes)}] AS scores"
+    loading.stage(0.6)
     with roomy(cursor):
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE {WIDE_STAGING} AS {_selection(source, columns, scores)}")
     problems = drop_unusable_clips(cursor, WIDE_STAGING, source, source.problems(cursor))
+    loading.stage(0.4)
     fill_long(cursor, schema, tuple(source.columns[index] for index in columns.classes))
     return problems
 
 
 def _selection(source: Source, columns: Columns, scores: str) -> str:
-    times = [index for index in (columns.start, columns.end) if index is not None]
-    start, end = (f"c{index}" for index in times) if times else ("0.0::DOUBLE", "0.0::DOUBLE")
-    relation = source.relation({*times, *columns.classes})
-    return (
-        f'SELECT CAST(row_number() OVER () - 1 AS BIGINT) AS row, c{columns.file} AS path, {start} AS "start", '
-        f'{end} AS "end", {scores} FROM {relation}'
-    )
+    relation = source.numbered(_numbers(columns))
+    return f"SELECT CAST(row AS BIGINT) AS row, {_keys(columns)}, {scores} FROM {relation}"
+
+
+def _numbers(columns: Columns) -> set[int]:
+    return {index for index in (columns.start, columns.end, *columns.classes) if index is not None}
+
+
+def _keys(columns: Columns) -> str:
+    """Recording and times; without times the whole file, from 0 to 0."""
+    start, end = ("0.0::DOUBLE" if index is None else f"c{index}" for index in (columns.start, columns.end))
+    return f'c{columns.file} AS path, {start} AS "start", {end} AS "end"'
 
 
 def _ignored(source: Source, columns: Columns) -> tuple[RowProblem, ...]:

@@ -22,6 +22,8 @@ from survey.database import literal
 from survey.tables.sniff import ABSENT, TextTable
 
 MAX_PROBLEMS = 1000
+_TEXT_BUFFER = 16 << 20
+_LONGEST_LINE = 4 << 20
 _UNNAMED_COLUMNS = 4
 _GLOB = re.compile(r"([*?\[])")
 _NOT_CONVERTED = re.compile(r'Could not convert string "(.*)" to', re.DOTALL)
@@ -56,6 +58,9 @@ class Source(Protocol):
         `absent` are the words that stand for no value where a text has no other way to say it.
         """
 
+    def numbered(self, numbers: Collection[int], absent: Sequence[str] = ABSENT, first_row: int = 0) -> str:
+        """As `relation`, with a column `row` more, which counts from `first_row` in the order of the file."""
+
     def problems(self, cursor: duckdb.DuckDBPyConnection) -> list[RowProblem]:
         """The rows that the last reading on `cursor` left out, at most MAX_PROBLEMS, in their order."""
 
@@ -89,8 +94,13 @@ class TextSource:
             f"delim = {literal(table.delimiter)}, {self._quoting()}, nullstr = [{', '.join(map(literal, absent))}], "
             f"encoding = '{table.encoding}', compression = '{'gzip' if table.kind == 'gzip' else 'none'}', "
             f"decimal_separator = '{table.decimal}', "
+            f"buffer_size = {_TEXT_BUFFER}, max_line_size = {_LONGEST_LINE}, "
             f"ignore_errors = true, store_rejects = true, rejects_limit = {MAX_PROBLEMS * 3})"
         )
+
+    def numbered(self, numbers: Collection[int], absent: Sequence[str] = ABSENT, first_row: int = 0) -> str:
+        relation = self.relation(numbers, absent)
+        return f"(SELECT {first_row} + row_number() OVER () - 1 AS row, * FROM {relation})"
 
     def problems(self, cursor: duckdb.DuckDBPyConnection) -> list[RowProblem]:
         """As in Source. Raises NotUtf8 when a row is no UTF-8, so that the whole is read again as Latin-1."""
@@ -167,10 +177,21 @@ class ParquetSource:
 
     def relation(self, numbers: Collection[int], absent: Sequence[str] = ABSENT) -> str:
         files = ", ".join(map(file_name, self.paths))
-        raw = ", ".join(f"r{index}" for index in range(len(self.columns)))
+        return f"(SELECT {self._cells(numbers)} FROM read_parquet([{files}]) AS file({self._raw()}))"
+
+    def numbered(self, numbers: Collection[int], absent: Sequence[str] = ABSENT, first_row: int = 0) -> str:
+        # Parquet knows the numbers of its rows, so that several threads may read at once.
+        if len(self.paths) > 1:
+            return f"(SELECT {first_row} + row_number() OVER () - 1 AS row, * FROM {self.relation(numbers, absent)})"
+        file = f"read_parquet({file_name(self.path)}, file_row_number = true) AS file({self._raw()}, number)"
+        return f"(SELECT {first_row} + number AS row, {self._cells(numbers)} FROM {file})"
+
+    def _raw(self) -> str:
+        return ", ".join(f"r{index}" for index in range(len(self.columns)))
+
+    def _cells(self, numbers: Collection[int]) -> str:
         kinds = ("DOUBLE" if index in numbers else "VARCHAR" for index in range(len(self.columns)))
-        cast = ", ".join(f"TRY_CAST(r{index} AS {kind}) AS c{index}" for index, kind in enumerate(kinds))
-        return f"(SELECT {cast} FROM read_parquet([{files}]) AS file({raw}))"
+        return ", ".join(f"TRY_CAST(r{index} AS {kind}) AS c{index}" for index, kind in enumerate(kinds))
 
     def problems(self, _cursor: duckdb.DuckDBPyConnection) -> list[RowProblem]:
         return []

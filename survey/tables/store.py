@@ -26,12 +26,18 @@ import duckdb
 
 from rpc.cancel import CancelToken
 from rpc.errors import FormatUnknown, InternalError, OutOfMemory, RequestCancelled, RequestFailed, from_os_error
-from survey.database import literal, translated_errors
+from survey.database import database, literal, translated_errors
 from survey.tables.canonical import CANONICAL_VERSION, TableContent, read_content, write_content
 from survey.tables.detect import Wanted, files_of, read_table
+from survey.tables.loading import Loading, OnLoading, ignore_loading
 
-MEMORY_LIMIT = "600MB"
+MEMORY_LIMIT = "400MB"
+BUILDING_LIMIT = "500MB"
+"""What questions, and the one loading at a time, may take. DuckDB keeps to it but for some tens of megabytes."""
 KEPT_BYTES = 8 << 30
+_ROW_GROUP = 20_480
+"""Rows that are packed together: few, for with hundreds of columns each thread holds that many in memory."""
+_WAIT_SECONDS = 0.05
 _SETTLED_NS = 2_000_000_000
 _ENDING = ".duckdb"
 _ABANDONED_SECONDS = 24 * 3600.0
@@ -60,9 +66,10 @@ class TableStore:
         self._engine: duckdb.DuckDBPyConnection | None = None
         self._open: dict[str, tuple[StoredTable, int]] = {}
         self._loading: dict[str, threading.Lock] = {}
+        self._building = threading.Lock()
 
-    def open(self, path: Path, wanted: Wanted, token: CancelToken) -> StoredTable:
-        """The table at `path`, from the kept file or read anew. Close it when done.
+    def open(self, path: Path, wanted: Wanted, token: CancelToken, report: OnLoading = ignore_loading) -> StoredTable:
+        """The table at `path`, from the kept file or read anew; `report` hears how far that is. Close it when done.
 
         Raises
         ------
@@ -70,9 +77,13 @@ class TableStore:
         """
         stamps = _stamps(path)
         key = _key(stamps, path, wanted)
-        with self._one_at_a_time(key):
+        with self._one_at_a_time(key, token):
             kept = self._reopen(key)
-            return kept if kept is not None else self._build(key, stamps, path, wanted, token)
+            return (
+                kept
+                if kept is not None
+                else self._build(key, stamps, path, wanted, Loading(token, sum(size for _, size, _ in stamps), report))
+            )
 
     def close(self, table: StoredTable) -> None:
         """Let go of a table that `open` gave; once for each time it was opened."""
@@ -150,11 +161,11 @@ class TableStore:
         _sweep(self._folder)
 
     @contextlib.contextmanager
-    def _one_at_a_time(self, key: str) -> Iterator[None]:
+    def _one_at_a_time(self, key: str, token: CancelToken) -> Iterator[None]:
         """Two requests for one table: the second waits and finds it kept."""
         with self._lock:
             lock = self._loading.setdefault(key, threading.Lock())
-        with lock:
+        with _acquired(lock, token):
             yield
 
     def _reopen(self, key: str) -> StoredTable | None:
@@ -175,19 +186,19 @@ class TableStore:
             os.utime(file)  # the least recently used goes first
         return table
 
-    def _build(self, key: str, stamps: _Stamps, path: Path, wanted: Wanted, token: CancelToken) -> StoredTable:
+    def _build(self, key: str, stamps: _Stamps, path: Path, wanted: Wanted, loading: Loading) -> StoredTable:
         settled = all(mtime < time.time_ns() - _SETTLED_NS for _, _, mtime in stamps)
         aside = self._instance_folder() / f".{key}.{secrets.token_hex(4)}.partial"
         schema = f"build_{secrets.token_hex(4)}"
         try:
-            with self.cursor(token) as cursor, _explained(path):
-                cursor.execute(f"ATTACH {literal(str(aside))} AS {schema}")
+            with _acquired(self._building, loading.token), self._builder(loading) as cursor, _explained(path):
+                cursor.execute(f"ATTACH {literal(str(aside))} AS {schema} (ROW_GROUP_SIZE {_ROW_GROUP})")
                 try:
-                    content = read_table(cursor, schema, path, wanted, token)
+                    content = read_table(cursor, schema, path, wanted, loading)
                     write_content(cursor, schema, content)
                 finally:
                     _interruptible_detach(cursor, schema)
-            token.raise_if_cancelled()
+            loading.token.raise_if_cancelled()
             if _stamps(path) != stamps:
                 raise RequestFailed(f"{path.name} changed while it was being read.", path=path, hint="Load it again.")
             file = self._folder / f"{key if settled else secrets.token_hex(16)}{_ENDING}"
@@ -197,6 +208,16 @@ class TableStore:
                 leftover.unlink(missing_ok=True)
         _sweep(self._folder)
         return self._attach(key, file, temporary=not settled)
+
+    @contextlib.contextmanager
+    def _builder(self, loading: Loading) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A DuckDB of its own for one loading, whose memory is given back at the end."""
+        spill = self._folder / f"spill-{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            with database(BUILDING_LIMIT, spill) as connection, loading.watched(connection):
+                yield connection
+        finally:
+            shutil.rmtree(spill, ignore_errors=True)
 
     def _instance_folder(self) -> Path:
         self._instance()
@@ -239,6 +260,17 @@ def _key(stamps: _Stamps, path: Path, wanted: Wanted) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
+@contextlib.contextmanager
+def _acquired(lock: threading.Lock, token: CancelToken) -> Iterator[None]:
+    """`lock`, unless the token goes up while waiting for it."""
+    while not lock.acquire(timeout=_WAIT_SECONDS):
+        token.raise_if_cancelled()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _interrupt(cursor: duckdb.DuckDBPyConnection) -> None:
     with contextlib.suppress(duckdb.Error):  # it may be closed already
         cursor.interrupt()
@@ -261,7 +293,7 @@ def _explained(path: Path) -> Iterator[None]:
             except duckdb.InterruptException as error:
                 raise RequestCancelled from error
             except duckdb.OutOfMemoryException as error:
-                message = f"{path.name} needs more memory than the {MEMORY_LIMIT} that tables may use."
+                message = f"{path.name} needs more memory than tables may use."
                 raise OutOfMemory(message, path=path) from error
             except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.SerializationException) as error:
                 reason = str(error).partition("\n")[0]

@@ -19,6 +19,7 @@ from schemas.jobs import Failure, OutputFile
 from survey import atomic, export
 from survey.job_folder import JobFolder
 from survey.parts import Basis, Keep, Part
+from survey.provenance import Provenance
 
 _PACKAGES = (
     "torch",
@@ -26,32 +27,31 @@ _PACKAGES = (
     "torchaudio",
     "opensoundscape",
     "bioacoustics-model-zoo",
+    "onnxruntime",
+    "ai-edge-litert",
+    "tensorflow",
+    "timm",
+    "transformers",
     "librosa",
+    "soxr",
     "soundfile",
     "numpy",
     "scipy",
+    "PyWavelets",
     "duckdb",
 )
 
 
-class EnvironmentReport(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
+class EnvironmentReport(Provenance, kw_only=True, frozen=True, rename="camel"):
     """environment.json: what the scores were made with.
 
-    `repaired` names packages that were made importable by compat.py; `weights` identifies the model's content.
+    `repaired` names packages that were made importable by compat.py.
     """
 
-    python: str
-    platform: str
-    packages: dict[str, str]
     repaired: tuple[str, ...]
-    device: str
-    batch_size: int
     reader_threads: int
-    model: str
-    weights: str
     sample_rate: int | None
     clip_seconds: float
-    fingerprint: str
     notes: tuple[str, ...]
 
 
@@ -107,23 +107,31 @@ def write_summary(folder: JobFolder, summary: Summary) -> None:
     atomic.write_bytes(folder.summary_path, _pretty(summary))
 
 
+def made_with(card: ModelCard, basis: Basis, batch_size: int, plan: str = "eager") -> Provenance:
+    """What the scores of a run are made with."""
+    return Provenance(
+        model=card.name,
+        weights=card.weights,
+        fingerprint=basis.fingerprint,
+        device=card.device,
+        plan=plan,
+        batch_size=batch_size,
+        python=sys.version.split()[0],
+        platform=platform.platform(),
+        packages=installed_packages() | card.versions,
+    )
+
+
 def write_environment(
-    folder: JobFolder, card: ModelCard, basis: Basis, repaired: Sequence[str], batch_size: int, threads: int
+    folder: JobFolder, card: ModelCard, made: Provenance, repaired: Sequence[str], threads: int
 ) -> None:
     """Write environment.json."""
     report = EnvironmentReport(
-        python=sys.version.split()[0],
-        platform=platform.platform(),
-        packages=installed_packages(),
+        **msgspec.structs.asdict(made),
         repaired=tuple(repaired),
-        device=card.device,
-        batch_size=batch_size,
         reader_threads=threads,
-        model=card.name,
-        weights=card.weights,
         sample_rate=card.sample_rate,
         clip_seconds=card.clip_seconds,
-        fingerprint=basis.fingerprint,
         notes=card.notes,
     )
     atomic.write_bytes(folder.environment_path, _pretty(report))

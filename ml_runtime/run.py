@@ -44,6 +44,7 @@ from survey.job_folder import JobFolder
 from survey.ledger import Done, Ledger, last_events
 from survey.parts import Basis, Keep, Layout, Part, PartWriter, read_parts
 from survey.paths import path_to_wire
+from survey.provenance import Provenance
 
 OnProgress = Callable[[Progress], None]
 
@@ -68,6 +69,7 @@ class _Plan:
     columns: NDArray[np.intp] | None
     batch_size: int
     ahead: Ahead
+    made_with: Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def run_job(
     standing = take_stock(recordings.all, parts)
     _log_start(folder, plan, standing)
     threads = plan.ahead.threads
-    results.write_environment(folder, model.card, plan.basis, repairs_made(), plan.batch_size, threads)
+    results.write_environment(folder, model.card, plan.made_with, repairs_made(), threads)
     _enter_what_parts_know(ledger, standing)
     run = history.look_back(folder, standing, ledger.read())
     skipped = len(standing.complete) - run.tally.files_done
@@ -148,7 +150,8 @@ def _plan(config: Config, model: Model) -> _Plan:
     batch_size = card.batch_size if config.inference.batch_size == "auto" else config.inference.batch_size
     threads = _reader_threads(config.inference, card)
     ahead = Ahead(threads=threads, chunk=min(batch_size, _LARGEST_CHUNK))
-    return _Plan(config, model, basis, _keep(config.output, card), columns, batch_size, ahead)
+    made_with = results.made_with(card, basis, batch_size)
+    return _Plan(config, model, basis, _keep(config.output, card), columns, batch_size, ahead, made_with)
 
 
 def _columns(inference: InferenceConfig, card: ModelCard) -> NDArray[np.intp] | None:
@@ -188,7 +191,8 @@ def _score(
     folder: JobFolder, plan: _Plan, standing: Standing, run: Run, token: CancelToken, on_progress: OnProgress
 ) -> Tally:
     """Score every recording that is not complete."""
-    writer, ledger = PartWriter(folder.scores_path, plan.basis, plan.keep), Ledger(folder.ledger_path)
+    writer = PartWriter(folder.scores_path, plan.basis, plan.keep, plan.made_with)
+    ledger = Ledger(folder.ledger_path)
     presence = Presence(plan.config.input)
     books = Books(writer, ledger, standing, presence, tally=run.tally)
     for path, error in standing.gone.items():

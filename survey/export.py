@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +27,7 @@ from schemas.jobs import Failure
 from survey import atomic
 from survey.database import database, literal, quote, translated_errors
 from survey.parts import KEY_COLUMNS, Basis, Part
+from survey.provenance import METADATA_KEY, Provenance
 
 LONG_COLUMNS = (*KEY_COLUMNS, "class", "score")
 _SORTING_MEMORY = "1GB"
@@ -53,12 +55,19 @@ def write_csv(parts: Sequence[Part], basis: Basis, order: Sequence[str], path: P
 
 
 def write_parquet(parts: Sequence[Part], basis: Basis, order: Sequence[str], path: Path) -> None:
-    """Write all scores as Parquet in the sparse form, one row a score. See `write_csv`."""
+    """Write all scores as Parquet in the sparse form, one row a score. See `write_csv`.
+
+    The metadata (key `provenance`) lists what the scores were made with: more than one where a job was resumed with
+    something else.
+    """
     with _export(path) as (connection, aside):
         rows = _rows(connection, parts, basis, order) or _no_rows()
         if basis.layout == "dense" and parts:
             rows = _renamed(connection, rows, basis)
-        connection.execute(f"COPY ({rows}) TO {literal(str(aside))} (FORMAT parquet, COMPRESSION zstd)")
+        made_with = list(dict.fromkeys(_encoded(part.header.made_with) for part in parts if part.header.made_with))
+        listed = literal("[" + ",".join(made_with) + "]")
+        metadata = f"KV_METADATA {{{METADATA_KEY}: {listed}}}"
+        connection.execute(f"COPY ({rows}) TO {literal(str(aside))} (FORMAT parquet, COMPRESSION zstd, {metadata})")
 
 
 def write_failures(failures: Iterable[Failure], path: Path) -> None:
@@ -139,6 +148,10 @@ def _renamed(connection: duckdb.DuckDBPyConnection, rows: str, basis: Basis) -> 
     keys = ", ".join(KEY_COLUMNS)
     # A lookup in a list, not a join: a join need not keep the order of the rows.
     return f"SELECT {keys}, [{named}][list_position([{known}], class)] AS class, score FROM ({_long(connection, rows)})"
+
+
+def _encoded(made_with: Provenance) -> str:
+    return msgspec.json.encode(made_with).decode()
 
 
 def _no_rows() -> str:

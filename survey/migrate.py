@@ -13,7 +13,10 @@ from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
+import msgspec
+
 from rpc.errors import ConfigInvalid, from_os_error
+from schemas.config import CwtModel
 
 SourceFormat = Literal["current", "seed", "dipper"]
 
@@ -100,9 +103,10 @@ class _Migration:
             "bmz": lambda name: {"source": "zoo", "name": name},
             "local_file": lambda name: {"source": "checkpoint", "path": name},
             "ribbit": lambda _: self._ribbit(),
+            "cwt": lambda _: self._cwt(),
         }
         if source not in makers:
-            hint = "Zoo models (bmz), model files (local_file) and ribbit are offered."
+            hint = "Zoo models (bmz), model files (local_file), ribbit and cwt are offered."
             raise ConfigInvalid(f"$.model_source: Models of source {source!r} are not offered.", hint=hint)
         return makers[source](name)
 
@@ -121,6 +125,17 @@ class _Migration:
         self._warnings.extend(f"`ribbit_settings.{name}` is not used any more." for name in sorted(unknown))
         model = {new: settings[old] for old, new in names.items() if settings.get(old) is not None}
         return {"source": "ribbit", **model, "className": model.get("className") or "detection"}
+
+    def _cwt(self) -> dict[str, Any]:
+        """The settings are named as OpenSoundscape's parameters, then as now."""
+        settings = self._take("cwt_settings")
+        settings = settings if isinstance(settings, dict) else {}
+        names = {field.name: field.encode_name for field in msgspec.structs.fields(CwtModel)}
+        self._warnings.extend(
+            f"`cwt_settings.{name}` is not used any more." for name in sorted(settings.keys() - names.keys())
+        )
+        model = {new: settings[old] for old, new in names.items() if settings.get(old) is not None}
+        return {"source": "cwt", **model, "className": model.get("className") or "detection"}
 
     def _input(self) -> dict[str, Any]:
         files = self._take("files") or []

@@ -32,6 +32,7 @@ from rpc.decoders import decoder_for
 from survey import atomic
 from survey.database import database, literal, quote, translated_errors
 from survey.ledger import Stamp
+from survey.provenance import Provenance
 
 Layout = Literal["dense", "sparse"]
 METADATA_KEY = "survey"
@@ -66,11 +67,12 @@ class Basis(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class PartHeader(msgspec.Struct, frozen=True, rename="camel"):
-    """The metadata of a part."""
+    """The metadata of a part. `made_with` is None in parts of earlier versions."""
 
     basis: Basis
     ranges: tuple[ClipRange, ...]
     version: int = 1
+    made_with: Provenance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +120,10 @@ class PartWriter:
     A part must be closed before `pending_scores` outgrows memory; when is the caller's choice.
     """
 
-    def __init__(self, folder: Path, basis: Basis, keep: Keep) -> None:
+    def __init__(self, folder: Path, basis: Basis, keep: Keep, made_with: Provenance | None = None) -> None:
         self.folder = folder
         self.basis = basis
+        self._made_with = made_with
         self._keep = keep
         self._pending: list[ScoredClips] = []
         self._number = 1 + max((_number_of(path) for path in folder.glob("part-*.parquet*")), default=0)
@@ -144,7 +147,8 @@ class PartWriter:
         """
         if not self._pending:
             return None
-        header = PartHeader(self.basis, _joined(clips.range for clips in self._pending))
+        ranges = _joined(clips.range for clips in self._pending)
+        header = PartHeader(self.basis, ranges, made_with=self._made_with)
         dense = self.basis.layout == "dense"
         columns = _dense_columns(self._pending) if dense else _sparse_columns(self._pending, self.basis, self._keep)
         path = self.folder / f"part-{self._number:06d}.parquet"
@@ -198,7 +202,7 @@ def drop_recordings(part: Part, files: Collection[str]) -> Part | None:
         with translated_errors(part.path):
             part.path.unlink()
         return None
-    header = PartHeader(part.header.basis, left)
+    header = msgspec.structs.replace(part.header, ranges=left)
     with atomic.written_aside(part.path) as aside, translated_errors(part.path), database() as connection:
         gone = ", ".join(literal(file) for file in files)
         query = f"SELECT * FROM read_parquet({literal(str(part.path))}) WHERE file NOT IN ({gone})"

@@ -141,8 +141,10 @@ def _read(answer: Any, path: Path) -> bytes:
 
 
 def _unreachable(name: str, error: Exception) -> DownloadFailed:
-    wrapped = isinstance(error, urllib.error.URLError) and not isinstance(error, urllib.error.HTTPError)
-    return DownloadFailed(f"{name} could not be fetched: {error.reason if wrapped else error}.")
+    # An answer like 404 says all by itself; what kept us from getting any answer is wrapped.
+    answered = isinstance(error, urllib.error.HTTPError)
+    reason = error.reason if isinstance(error, urllib.error.URLError) and not answered else error
+    return DownloadFailed(f"{name} could not be fetched: {reason}.")
 
 
 def _mirrored(url: str, name: str) -> str:

@@ -1,7 +1,7 @@
 """Weights are fetched with progress, can be stopped, and are told of when they cannot be had.
 
-A server on this computer stands for the model hubs: a real class of the zoo and huggingface_hub fetch from it, led there
-as a user would lead them (DIPPER_MODEL_MIRROR, HF_ENDPOINT).
+A server on this computer stands for the model hubs: a real class of the zoo and huggingface_hub fetch from it, led
+there as a user would lead them (DIPPER_MODEL_MIRROR, HF_ENDPOINT).
 """
 
 from __future__ import annotations

@@ -13,8 +13,10 @@ import bioacoustics_model_zoo
 import numpy as np
 import pytest
 import torch
+from opensoundscape import CNN
 
 from ml_runtime.models import requirements
+from ml_runtime.models.facts import FACTS
 from ml_runtime.models.names import nearest_names
 from ml_runtime.models.registry import ModelProvider, list_models
 from ml_runtime.models.zoo import _steps_of_older_preprocessors, load_zoo_model, why_unavailable
@@ -151,6 +153,53 @@ def test_nearest_names_ignore_case():
 def test_an_unknown_option_is_refused_with_its_name():
     with pytest.raises(ModelLoadFailed, match="versoin"):
         load_zoo_model(ZooModel(name="RanaSierraeCNN", options={"versoin": 2}), "cpu")
+
+
+class Frogs(CNN):
+    """Finds frogs."""
+
+    def __init__(self, species=("toad",), channels=3):
+        super().__init__("resnet18", list(species), 2.0, sample_rate=16000, channels=channels, arch_weights=None)
+
+
+def test_options_reach_the_model(monkeypatch):
+    monkeypatch.setattr("ml_runtime.models.zoo.zoo_classes", lambda: {"Frogs": Frogs})
+    options = {"species": ["newt", "frog"], "channels": 1}
+
+    model = load_zoo_model(ZooModel(name="Frogs", options=options), "cpu")
+
+    assert model.card.classes == ("newt", "frog")
+    assert model._model.preprocessor.channels == 1
+
+
+def test_models_are_listed_with_what_people_want_to_know(torch_home):
+    models = {model.name: model for model in list_models().models}
+
+    birdnet = models["BirdNET"]
+    assert (birdnet.title, birdnet.licence, birdnet.clip_seconds, birdnet.sample_rate) == (
+        "BirdNET 2.4",
+        "CC-BY-NC-SA-4.0",
+        3.0,
+        48000,
+    )
+    assert "Kahl" in birdnet.citation
+    assert birdnet.class_count == 6522
+    assert models["RIBBIT"].weights_cached is None
+    for name in FACTS.keys() & models.keys():
+        assert models[name].title, name
+
+
+def test_what_is_listed_of_a_model_is_what_it_is(rana_weights):
+    listed = next(model for model in list_models().models if model.name == "RanaSierraeCNN")
+
+    card = load_zoo_model(ZooModel(name="RanaSierraeCNN"), "cpu").card
+
+    assert listed.weights_cached is True
+    assert (listed.clip_seconds, listed.sample_rate, listed.class_count) == (
+        card.clip_seconds,
+        card.sample_rate,
+        len(card.classes),
+    )
 
 
 def test_weights_that_cannot_be_fetched_are_named_with_their_place(torch_home, no_network):

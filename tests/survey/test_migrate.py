@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rpc.errors import ConfigInvalid, FileMissing
-from schemas.config import CheckpointModel, LoadedConfig, RibbitModel, ZooModel
+from schemas.config import CheckpointModel, CwtModel, LoadedConfig, RibbitModel, ZooModel
 from survey.config import load_config
 
 
@@ -88,6 +88,15 @@ def test_ribbit_settings_are_taken_over(tmp_path: Path) -> None:
     )
     assert loaded.config.inference.clip_overlap_seconds == 1.0
     assert any("ribbit_settings.colour" in warning for warning in loaded.warnings)
+
+
+def test_cwt_settings_are_taken_over(tmp_path: Path) -> None:
+    settings = {"class_name": "grouse", "window_len": 60, "d2y_range": [-0.1, 0.2], "colour": "red"}
+
+    loaded = load(tmp_path, {"model_source": "cwt", "files": ["/a.wav"], "output_dir": "/r", "cwt_settings": settings})
+
+    assert loaded.config.model == CwtModel(class_name="grouse", window_len=60, d2y_range=(-0.1, 0.2))
+    assert any("cwt_settings.colour" in warning for warning in loaded.warnings)
 
 
 def test_a_list_of_recordings_in_a_file_is_read(tmp_path: Path) -> None:

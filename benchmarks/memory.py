@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import psutil
@@ -64,7 +65,7 @@ class Case:
     what: str
     make: Callable[[Path], None]
     classes: int = 10
-    layout: str = "dense"
+    layout: Literal["dense", "sparse"] = "dense"
     threshold: float | None = None
     top_k: int | None = None
 
@@ -131,7 +132,8 @@ def measure(case: Case, place: Path) -> Peak:
             folder=str(place / "output"), layout=case.layout, threshold=case.threshold, top_k=case.top_k
         ),
     )
-    command = [sys.executable, "-m", "sidecar", "--state-folder", place / "state", "--cache-folder", place / "cache"]
+    command: list[str | Path] = [sys.executable, "-m", "sidecar"]
+    command += ["--state-folder", place / "state", "--cache-folder", place / "cache"]
     with SidecarClient(command, cwd=ROOT) as sidecar:
         began = time.perf_counter()
         params = RunParams(config=config, environment=EnvironmentChoice(python=str(python_of(ML))), trust=True)

@@ -130,6 +130,8 @@ class JobQueue:
         job.token.raise_if_cancelled()
         job.begin()
         watch = CrashWatch(job.folder)
+        if not self._workers.is_warm(job.python):
+            job.tell(Progress(message="starting the ML environment"))
         while True:
             try:
                 return self._work_once(job)
@@ -141,8 +143,6 @@ class JobQueue:
             job.token.raise_if_cancelled()
 
     def _work_once(self, job: ActiveJob) -> JobOutcome:
-        if not self._workers.is_warm(job.python):
-            job.tell(Progress(message="starting the ML environment"))
         with self._workers.worker(job.python) as worker:
             try:
                 return self._score(job, worker)

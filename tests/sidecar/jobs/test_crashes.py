@@ -10,8 +10,8 @@ import pytest
 
 from rpc.cancel import CancelToken
 from rpc.errors import DiskFull, InputGone, WorkerCrashed
-from sidecar.jobs import manager
 from sidecar.jobs.crashes import CrashWatch
+from sidecar.jobs.index import JobIndex
 from survey.ledger import Crashed, Ledger, Scored, Stamp, Started
 from tests.sidecar.jobs.conftest import PATIENCE_SECONDS, PYTHON, Jobs
 
@@ -153,7 +153,7 @@ def test_a_start_that_fails_leaves_no_folder(jobs: Jobs, monkeypatch: pytest.Mon
     def full(*_: object) -> None:
         raise DiskFull("The disk is full.")
 
-    monkeypatch.setattr(manager.JobIndex, "add", full)
+    monkeypatch.setattr(JobIndex, "add", full)
 
     with pytest.raises(DiskFull):
         jobs.start()

@@ -3,7 +3,8 @@
 What lives here: the choice, atomic writing, and sweeping of old blobs. What must not: what the bytes mean.
 
 Only files whose name this module gave (`dipper-blob-<32 hex digits>.<extension>`, and the same with
-`.partial`) are ever removed, and none before it is ten minutes old.
+`.partial`) are ever removed, and none before it is ten minutes old: not even at the end of the process, for when a
+shell pipe ends nobody has read the reply yet. What one sidecar leaves, the next one removes.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from survey.paths import path_to_wire
 LIFETIME_SECONDS = 600.0
 DEFAULT_LIMIT_BYTES = 512 * 2**20
 _PREFIX = "dipper-blobs-"
-_ABANDONED_SECONDS = 24 * 3600.0
 _NAME = re.compile(r"dipper-blob-[0-9a-f]{32}\.\w{1,8}(\.partial)?")
 _EXTENSIONS = {"image/png": "png", "audio/wav": "wav"}
 
@@ -36,7 +36,7 @@ class BlobStore:
 
     def __init__(self, folder: Path | None = None, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
         self._folder = folder
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._private: Path | None = None
         self._limit_bytes = limit_bytes
         self._unswept_bytes: int | None = None
         self._lock = threading.Lock()
@@ -61,12 +61,11 @@ class BlobStore:
         return FileBlob(mime=mime, path=path_to_wire(path), bytes=len(content))
 
     def close(self) -> None:
-        """Remove the private folder, if there is one. Files in the client's folder stay for it."""
+        """Remove what may go from the private folder, if there is one. Files in the client's folder stay for it."""
         with self._lock:
-            if self._temporary is not None:
-                self._temporary.cleanup()
-            self._temporary = None
-            self._folder = None
+            if self._private is not None:
+                _sweep_private(self._private)
+            self._private = self._folder = None
 
     def _write(self, content: bytes, extension: str) -> Path:
         folder = self._ready_folder(len(content))
@@ -85,11 +84,7 @@ class BlobStore:
     def _ready_folder(self, coming_bytes: int) -> Path:
         """The folder, made and swept: when first used, and each time a quarter of the limit has been written."""
         with self._lock:
-            if self._folder is None:
-                _sweep_abandoned()
-                self._temporary = tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
-                self._folder = Path(self._temporary.name)
-            folder = self._folder
+            folder = self._folder or self._private_folder()
             if self._unswept_bytes is None:
                 _make(folder)
                 sweep(folder, limit_bytes=0)
@@ -99,6 +94,17 @@ class BlobStore:
                 self._unswept_bytes = 0
             self._unswept_bytes += coming_bytes
         return folder
+
+    def _private_folder(self) -> Path:
+        """A folder of our own. Another sidecar removes it when nothing young is left in it: then a new one."""
+        if self._private is None or not self._private.is_dir():
+            _sweep_abandoned()
+            try:
+                self._private = Path(tempfile.mkdtemp(prefix=_PREFIX))
+            except OSError as error:
+                raise from_os_error(error, Path(error.filename or _PREFIX), "create") from error
+            self._unswept_bytes = None
+        return self._private
 
 
 def _base64(content: bytes) -> msgspec.Raw:
@@ -126,12 +132,19 @@ def sweep(folder: Path, limit_bytes: int, now: float | None = None) -> int:
 
 
 def _sweep_abandoned() -> None:
-    """Remove the private folders that killed processes have left, and our files in them."""
+    """Remove the private folders that earlier processes have left, as soon as nothing in them is young."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
-                sweep(folder, limit_bytes=0)
-                folder.rmdir()
+        if not folder.is_symlink():
+            _sweep_private(folder)
+
+
+def _sweep_private(folder: Path) -> None:
+    """Remove old blobs, and the folder with the last of them unless it is young itself."""
+    with contextlib.suppress(OSError):
+        young = time.time() - folder.stat().st_mtime < LIFETIME_SECONDS
+        sweep(folder, limit_bytes=0)
+        if not young:
+            folder.rmdir()
 
 
 def _make(folder: Path) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from rpc.cancel import CancelToken
 from rpc.errors import InvalidParams
-from schemas.audio import AudioSettings, Clip, ClipParams
+from schemas.audio import AudioSettings, Clip, ClipParams, Delivery, Include, SpectrogramSettings
 from sidecar.audio.blobs import BlobStore
 from sidecar.audio.filters import check_filters, prepare_sound
 from sidecar.audio.picture import Picture, draw_spectrogram
@@ -76,6 +77,43 @@ class RenderedClip(msgspec.Struct, frozen=True):
     padded_seconds: tuple[float, float]
     picture: Picture | None
     wav: bytes | None
+
+
+class Place(Protocol):
+    """Which stretch of which recording."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def start_seconds(self) -> float: ...
+    @property
+    def end_seconds(self) -> float: ...
+
+
+class Settings(Protocol):
+    """How clips are rendered and delivered."""
+
+    @property
+    def spectrogram(self) -> SpectrogramSettings: ...
+    @property
+    def audio(self) -> AudioSettings: ...
+    @property
+    def include(self) -> tuple[Include, ...]: ...
+    @property
+    def delivery(self) -> Delivery: ...
+
+
+def clip_request(place: Place, settings: Settings) -> ClipParams:
+    """The request for the clip of a place, one of many with the same settings."""
+    return ClipParams(
+        path=place.path,
+        start_seconds=place.start_seconds,
+        end_seconds=place.end_seconds,
+        spectrogram=settings.spectrogram,
+        audio=settings.audio,
+        include=settings.include,
+        delivery=settings.delivery,
+    )
 
 
 def render_clip(request: ClipParams, token: CancelToken) -> RenderedClip:

@@ -25,7 +25,8 @@ Floats = NDArray[np.float32]
 FLOOR_POWER = np.float32(1e-30)
 """Digital silence is drawn as -300 dB instead of minus infinity."""
 
-_BLOCK_BINS = 1 << 18
+# Few blocks: two threads that render a page hinder each other at every call of numpy.
+_BLOCK_BINS = 1 << 19
 _DECIBELS_PER_NEPER = np.float32(10.0 / np.log(10.0))
 _UNBOUNDED = np.float32(np.inf)
 

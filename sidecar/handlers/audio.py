@@ -8,9 +8,11 @@ import msgspec
 
 from rpc.call import Progress
 from rpc.errors import RpcError
-from schemas.audio import BatchClip, Clip, ClipParams, ClipRequest, Clips, ClipsParams, InfoParams, RecordingInfo
+from schemas.audio import BatchClip, Clip, ClipParams, Clips, ClipsParams, InfoParams, RecordingInfo
 from sidecar.audio.batch import Outcome, in_batch
+from sidecar.audio.clips import clip_request
 from sidecar.audio.info import describe_recording
+from sidecar.audio.warm import prepare_in_background
 
 if TYPE_CHECKING:
     from rpc.call import Call
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
 def info(params: InfoParams, call: Call, services: Services) -> RecordingInfo:
     """audio/info."""
-    return describe_recording(params, call.token)
+    described = describe_recording(params, call.token)
+    prepare_in_background()
+    return described
 
 
 def clip(params: ClipParams, call: Call, services: Services) -> Clip:
@@ -44,20 +48,8 @@ def clips(params: ClipsParams, call: Call, services: Services) -> Clips:
             rows.append(row)
         call.report(Progress(done=number + 1, total=total, unit="clips"))
 
-    services.clips.render_all([_single(params, request) for request in params.clips], call.token, on_ready)
+    services.clips.render_all([clip_request(one, params) for one in params.clips], call.token, on_ready)
     return Clips(clips=tuple(rows), failed=failed)
-
-
-def _single(params: ClipsParams, request: ClipRequest) -> ClipParams:
-    return ClipParams(
-        path=request.path,
-        start_seconds=request.start_seconds,
-        end_seconds=request.end_seconds,
-        spectrogram=params.spectrogram,
-        audio=params.audio,
-        include=params.include,
-        delivery=params.delivery,
-    )
 
 
 def _row(clip_id: str | None, number: int, outcome: Outcome) -> BatchClip:

@@ -8,18 +8,16 @@ import msgspec
 
 from rpc.call import Progress
 from rpc.errors import InvalidParams, RpcError
-from schemas.audio import ClipParams
 from schemas.detections import (
     ChosenDetection,
     Detection,
     ExportedDetections,
     ExportParams,
-    Render,
     Sample,
     SampleParams,
 )
 from sidecar.audio.batch import Outcome, in_batch
-from sidecar.audio.clips import RenderedClip
+from sidecar.audio.clips import RenderedClip, clip_request
 from sidecar.audio.kept import encode_sound
 from sidecar.detections.folder import ClipFiles, ExportFolder
 from sidecar.detections.wanted import check_choice, clip_around
@@ -37,22 +35,10 @@ def sample(params: SampleParams, call: Call, services: Services) -> Sample:
     found = sample_detections(services.scores.get(params.scores_id), params, call.token)
     if params.render is None:
         return found
-    requests = [_clip_of(detection, params.render) for detection in found.detections]
+    requests = [clip_request(detection, params.render) for detection in found.detections]
     outcomes = services.clips.render_all(requests, call.token)
     rendered = tuple(map(_with_clip, found.detections, outcomes))
     return msgspec.structs.replace(found, detections=rendered)
-
-
-def _clip_of(detection: Detection, render: Render) -> ClipParams:
-    return ClipParams(
-        path=detection.path,
-        start_seconds=detection.start_seconds,
-        end_seconds=detection.end_seconds,
-        spectrogram=render.spectrogram,
-        audio=render.audio,
-        include=render.include,
-        delivery=render.delivery,
-    )
 
 
 def _with_clip(detection: Detection, outcome: Outcome) -> Detection:

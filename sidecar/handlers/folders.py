@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rpc.call import Progress
 from schemas.folders import Scan, ScanParams
+from sidecar.audio.warm import prepare_in_background
 from sidecar.folders.scan import scan_folder
 
 if TYPE_CHECKING:
@@ -20,4 +21,6 @@ def scan(params: ScanParams, call: Call, services: Services) -> Scan:
     def on_progress(found: int, folder: str) -> None:
         call.report(Progress(done=found, message=folder, unit="files"))
 
-    return scan_folder(params, call.token, on_progress, call.partial if call.wants_partial else None)
+    found = scan_folder(params, call.token, on_progress, call.partial if call.wants_partial else None)
+    prepare_in_background()
+    return found

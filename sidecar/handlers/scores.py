@@ -18,6 +18,7 @@ from schemas.scores import (
     Summary,
     SummaryParams,
 )
+from sidecar.audio.warm import prepare_in_background
 from sidecar.scores.export import export_table
 from sidecar.scores.histogram import histogram_of
 from sidecar.scores.page import page_of
@@ -35,7 +36,9 @@ def load(params: LoadParams, call: Call, services: Services) -> ScoreTable:
         call.report(Progress(done=done, total=total, percentage=100 * done / max(total, 1), unit="bytes"))
 
     call.begin(Progress(title="Loading scores", unit="bytes"))
-    return services.scores.load(params, call.token, report)
+    table = services.scores.load(params, call.token, report)
+    prepare_in_background()
+    return table
 
 
 def page(params: PageParams, call: Call, services: Services) -> Page:

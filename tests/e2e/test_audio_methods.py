@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -142,6 +143,62 @@ def test_cancelling_a_page(server, recording):
 
     # Ten times what the protocol promises: the machine may be busy.
     assert time.monotonic() - start < 2
+
+
+def test_after_a_cancel_no_further_clip_is_rendered(tmp_path, recording):
+    """Of 2,000 quick clips, each two files: what is there soon after the cancel is all that ever comes."""
+    command = [sys.executable, "-m", "sidecar", "--state-folder", tmp_path / "s", "--cache-folder", tmp_path / "c"]
+    server = Connection(child.spawn([str(part) for part in command], cwd=ROOT))
+    blobs, token, begun = tmp_path / "blobs", CancelToken(), threading.Event()
+    clips = tuple(
+        ClipRequest(path=str(recording), start_seconds=n / 1000, end_seconds=n / 1000 + 2) for n in range(2000)
+    )
+    try:
+        ask(server, "initialize", InitializeParams(blob_folder=str(blobs)), msgspec.Raw)
+        params = ClipsParams(clips=clips, delivery="file")
+        future = server.call("audio/clips", params, Clips, token=token, on_rows=lambda _: begun.set())
+        assert begun.wait(PATIENCE)
+        token.cancel()
+        with pytest.raises(RequestCancelled):
+            future.result(PATIENCE)
+
+        at_reply = len(list(blobs.iterdir()))
+        for start in (18.0, 18.5):  # time in which a page that went on would show
+            ask(server, "audio/clip", ClipParams(path=str(recording), start_seconds=start, end_seconds=20), Clip)
+        later = len(list(blobs.iterdir()))
+    finally:
+        server.close()
+
+    under_way = 2 * (os.cpu_count() or 1)
+    assert 2 <= at_reply < 2 * len(clips) - under_way
+    assert later - at_reply <= under_way
+
+
+def shell_pipe(folder: Path, *requests: dict[str, Any]) -> list[dict[str, Any]]:
+    """As from a shell: all requests at once, then the end of the input; the sidecar's replies in order."""
+    (folder / "tmp").mkdir(exist_ok=True)
+    environment = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder / "tmp"))}
+    lines = "".join(json.dumps({"jsonrpc": "2.0", "id": n, **one}) + "\n" for n, one in enumerate(requests))
+    command = [sys.executable, "-m", "sidecar", "--state-folder", folder / "s", "--cache-folder", folder / "c"]
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, cwd=ROOT, env=environment, check=True)
+    return sorted(map(json.loads, done.stdout.splitlines()), key=lambda reply: reply["id"])
+
+
+def test_files_outlive_a_shell_pipe_for_ten_minutes(tmp_path, recording):
+    place = {"path": str(recording), "startSeconds": 1, "endSeconds": 3, "delivery": "file"}
+    clip = {"method": "audio/clip", "params": place}
+
+    blobs = [Path(shell_pipe(tmp_path, clip)[0]["result"]["spectrogram"]["path"]) for _ in range(2)]
+
+    for blob in blobs:
+        with Image.open(blob) as image:
+            assert image.size == (224, 224)
+    past = time.time() - 605
+    for path in (*blobs[0].parent.iterdir(), blobs[0].parent):
+        os.utime(path, (past, past))
+    shell_pipe(tmp_path, clip)
+    assert not blobs[0].parent.exists()
+    assert blobs[1].exists()
 
 
 def test_files_are_delivered_into_the_clients_folder(tmp_path, recording):

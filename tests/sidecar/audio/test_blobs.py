@@ -32,13 +32,52 @@ def blob(folder: Path, number: int, size: int = 100, suffix: str = "") -> Path:
     return path
 
 
-def test_a_private_folder_is_made_and_removed():
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """The system's temporary folder, for this test alone."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_young_blobs_outlive_the_process_that_wrote_them(temporary):
     store = BlobStore()
     path = stored(store, b"abc")
 
-    assert path.read_bytes() == b"abc"
     store.close()
+
+    assert path.read_bytes() == b"abc"
+    assert path.parent.parent == temporary
+
+
+def test_old_blobs_go_at_the_end(temporary):
+    store = BlobStore()
+    path = stored(store, b"abc")
+    age(path, LIFETIME_SECONDS + 5)
+    age(path.parent, LIFETIME_SECONDS + 5)
+
+    store.close()
+
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_private_folder_that_another_sidecar_has_removed_is_made_anew(temporary):
+    store = BlobStore()
+    path = stored(store, b"abc")
+    age(path, LIFETIME_SECONDS + 5)
+    age(path.parent, LIFETIME_SECONDS + 5)
+
+    other = stored(BlobStore(), b"def")
+
     assert not path.parent.exists()
+    assert stored(store, b"ghi").read_bytes() == b"ghi"
+    assert other.read_bytes() == b"def"
+
+
+def test_no_temporary_folder_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+
+    with pytest.raises(RequestFailed, match="missing"):
+        BlobStore().deliver(b"abc", "image/png", "file")
 
 
 def test_the_clients_folder_is_made_and_stays(tmp_path):

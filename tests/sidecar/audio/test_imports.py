@@ -30,3 +30,20 @@ def test_a_clip_needs_no_scipy_signal():
 
     assert "scipy.fft" in output.split()
     assert not {"scipy.signal", "scipy.ndimage"} & set(output.split())
+
+
+def test_what_a_clip_needs_is_imported_in_the_background_once():
+    script = (
+        "import sys, threading\n"
+        "from sidecar.audio.warm import prepare_in_background\n"
+        "before = {'numpy', 'scipy.fft'} & set(sys.modules)\n"
+        "prepare_in_background(); prepare_in_background()\n"
+        "threads = [thread for thread in threading.enumerate() if thread.name == 'warm']\n"
+        "[thread.join() for thread in threads]\n"
+        "print(len(before), len(threads), *sys.modules)"
+    )
+
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+
+    assert output[:2] == ["0", "1"]
+    assert {"scipy.fft", "sidecar.audio.batch", "pybase64"} <= set(output)

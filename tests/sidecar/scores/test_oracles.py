@@ -181,6 +181,13 @@ def test_a_page(
     assert all(row.end_seconds == row.start_seconds + 600 for row in got.rows)
 
 
+def counted(scores: pd.Series, edges: np.ndarray) -> tuple[int, ...]:
+    """How many scores are in each bin; the last has both its edges."""
+    closed = np.append(edges[:-1], math.nextafter(edges[-1], math.inf))
+    found = pd.cut(scores[np.isfinite(scores)], closed, right=False, labels=False).value_counts()
+    return tuple(found.reindex(range(len(edges) - 1), fill_value=0))
+
+
 @questions
 @given(which=which, name=st.sampled_from(CLASSES), bins=st.integers(1, 60), ends=limits)
 def test_a_histogram(
@@ -199,13 +206,21 @@ def test_a_histogram(
     low, high = ends or ((0.0, 1.0) if finite.empty else (finite.min(), finite.max()))
     low, high = (low - 0.5, high + 0.5) if low == high else (low, high)
     edges = np.linspace(low, high, bins + 1)
-    closed = np.append(edges[:-1], math.nextafter(edges[-1], math.inf))  # the last bin has both its edges
-    counts = pd.cut(finite, closed, right=False, labels=False).value_counts()
 
     got = histogram_of(table.open, HistogramParams(scores_id="", class_=name, bins=bins, range=ends), CancelToken())
 
     assert got.edges == tuple(edges)
-    assert got.counts == tuple(counts.reindex(range(bins), fill_value=0))
+    assert got.counts == counted(scores, edges)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_scores_on_the_edges_of_bins(tables: dict[tuple[str, bool], Table], sparse: bool) -> None:
+    """Probabilities of two decimals, bins of tenths and the like: computing a bin by division alone goes wrong."""
+    table = tables["probabilities", sparse]
+    scores = of_class(table, "toad")["score"]
+    for bins, high in itertools.product((5, 10, 20, 25, 50, 90, 100), (0.7, 0.9, 1.0)):
+        params = HistogramParams(scores_id="", class_="toad", bins=bins, range=(0.0, high))
+        assert histogram_of(table.open, params, CancelToken()).counts == counted(scores, np.linspace(0, high, bins + 1))
 
 
 @questions
@@ -213,15 +228,15 @@ def test_a_histogram(
     which=which,
     by=st.sampled_from(["class", "file", "hour", "date", "site"]),
     name=st.sampled_from([None, *CLASSES[:4]]),
-    threshold=st.none() | st.integers(-20, 20).map(lambda tenths: tenths / 10),
+    threshold=st.sampled_from([None, -1.0, 0.0, 0.25, 0.5, 1.0, 2.0]),  # there are scores that are just these
 )
 def test_a_summary(
     tables: dict[tuple[str, bool], Table], which: tuple[str, bool], by: str, name: str | None, threshold: float | None
 ) -> None:
     table = tables[which]
-    counted = of_class(table, name)
-    counted = counted if threshold is None else counted[counted["score"] >= threshold]
-    found = counted.groupby(by, dropna=False)["score"].agg(["size", "max"])
+    reached = of_class(table, name)
+    reached = reached if threshold is None else reached[reached["score"] >= threshold]
+    found = reached.groupby(by, dropna=False)["score"].agg(["size", "max"])
     expected = [(None if pd.isna(key) else key, size, high) for key, size, high in found.itertuples(name=None)]
     if by == "class":  # classes are there without any score, too, in the order of the table
         known = {key: (key, size, high) for key, size, high in expected}

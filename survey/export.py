@@ -17,6 +17,7 @@ import itertools
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 import msgspec
@@ -31,6 +32,7 @@ from survey.provenance import METADATA_KEY, Provenance
 
 LONG_COLUMNS = (*KEY_COLUMNS, "class", "score")
 _SORTING_MEMORY = "1GB"
+_COLUMNS_TOGETHER = 10_000
 
 
 def write_csv(parts: Sequence[Part], basis: Basis, order: Sequence[str], path: Path) -> None:
@@ -45,13 +47,15 @@ def write_csv(parts: Sequence[Part], basis: Basis, order: Sequence[str], path: P
     """
     names = (*KEY_COLUMNS, *basis.classes) if basis.layout == "dense" else LONG_COLUMNS
     with _export(path) as (connection, aside):
-        rows = _rows(connection, parts, basis, order)
-        if rows is None:
-            aside.write_text(_csv_line(names), encoding="utf-8", newline="")
-        elif len({name.casefold() for name in names}) == len(names):
+        groups = tuple(_groups(parts, basis, order))
+        if len(groups) == 1 and len({name.casefold() for name in names}) == len(names):
+            rows = _rows(connection, parts, basis, order)
             connection.execute(f"COPY ({rows}) TO {literal(str(aside))} (FORMAT csv, HEADER true)")
         else:
-            _write_with_own_header(connection, rows, names, aside)
+            with aside.open("wb") as whole:
+                whole.write(_csv_line(names).encode("utf-8"))
+                for group in groups:
+                    _append(group, basis, order, whole, aside)
 
 
 def write_parquet(parts: Sequence[Part], basis: Basis, order: Sequence[str], path: Path) -> None:
@@ -92,6 +96,17 @@ def _export(path: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
             yield connection, aside
     finally:
         shutil.rmtree(spill, ignore_errors=True)
+
+
+def _groups(parts: Sequence[Part], basis: Basis, order: Sequence[str]) -> Iterator[Sequence[Part]]:
+    """Parts that are read together: all of them where they have to be sorted, else what memory holds comfortably.
+
+    DuckDB keeps the description of every column of every file that it reads.
+    """
+    in_order = _in_order(parts, {file: index for index, file in enumerate(order)})
+    together = max(1, _COLUMNS_TOGETHER // len(basis.classes)) if in_order else len(parts)
+    for first in range(0, len(parts), together):
+        yield parts[first : first + together]
 
 
 def _rows(
@@ -159,16 +174,21 @@ def _no_rows() -> str:
     return f"SELECT {keys}, NULL::VARCHAR AS class, NULL::FLOAT AS score LIMIT 0"
 
 
-def _write_with_own_header(connection: duckdb.DuckDBPyConnection, rows: str, names: Sequence[str], aside: Path) -> None:
-    """Write CSV whose column names differ only in case, which DuckDB would number."""
+def _append(parts: Sequence[Part], basis: Basis, order: Sequence[str], whole: BinaryIO, aside: Path) -> None:
+    """Write the rows of `parts` to the end of `whole`; its header may have names that DuckDB would number.
+
+    With a connection of its own, which gives back all its memory when it closes.
+    """
     body = aside.with_name(aside.name.replace(atomic.ASIDE_SUFFIX, f".body{atomic.ASIDE_SUFFIX}"))
     try:
-        connection.execute(f"COPY ({rows}) TO {literal(str(body))} (FORMAT csv, HEADER false)")
-        with aside.open("wb") as whole, body.open("rb") as without_header:
-            whole.write(_csv_line(names).encode("utf-8"))
-            shutil.copyfileobj(without_header, whole)
+        with database(_SORTING_MEMORY, body.with_suffix(".sorting")) as connection:
+            rows = _rows(connection, parts, basis, order)
+            connection.execute(f"COPY ({rows}) TO {literal(str(body))} (FORMAT csv, HEADER false)")
+        with body.open("rb") as rows_alone:
+            shutil.copyfileobj(rows_alone, whole)
     finally:
         body.unlink(missing_ok=True)
+        shutil.rmtree(body.with_suffix(".sorting"), ignore_errors=True)
 
 
 def _csv_line(cells: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from rpc.errors import DiskFull
 from schemas.jobs import Failure
+from survey import export
 from survey.export import write_csv, write_failures, write_parquet
 from survey.parts import Keep, PartWriter, read_parts
 from tests.hostile import fill, small_disk
@@ -69,6 +70,24 @@ def test_rows_come_in_the_order_of_the_input_whatever_the_parts_order(tmp_path, 
     keys = [(row[0], float(row[1])) for row in rows]
     per_clip = 2 if layout == "sparse" else 1
     assert keys == [(file, 5.0 * clip) for file in [*order, files[0]] for clip in range(4) for _ in range(per_clip)]
+
+
+@pytest.mark.parametrize("layout", ["dense", "sparse"])
+def test_parts_with_very_many_columns_are_read_a_few_at_a_time_and_that_shows_nowhere(tmp_path, monkeypatch, layout):
+    # Arrange
+    files = [f"/{index:02}.wav" for index in range(7)]
+    groups = [[clips(file, scores=((1.0, 2.0), (3.0, 4.0)))] for file in files]
+    parts = parts_of(tmp_path, *groups, of=basis(layout=layout))
+    write_csv(parts, basis(layout=layout), files, tmp_path / "at once.csv")
+    monkeypatch.setattr(export, "_COLUMNS_TOGETHER", 4)
+
+    # Act
+    write_csv(parts, basis(layout=layout), files, tmp_path / "in groups.csv")
+
+    # Assert
+    assert len(list(export._groups(parts, basis(layout=layout), files))) == 4
+    assert (tmp_path / "in groups.csv").read_bytes() == (tmp_path / "at once.csv").read_bytes()
+    assert [path for path in tmp_path.iterdir() if "body" in path.name] == []
 
 
 def test_a_sparse_job_is_written_one_row_a_score_in_the_order_of_the_classes(tmp_path):

@@ -49,7 +49,7 @@ class Crashed(Event, frozen=True, tag="crashed"):
 
 
 class Done(Event, frozen=True, tag="done"):
-    """Every clip of the recording is in closed parts; `unreadable` of its clips could not be read, as `message` tells."""
+    """Every clip of the recording is in closed parts; `unreadable` of them could not be read, as `message` tells."""
 
     clips: int
     audio_seconds: float

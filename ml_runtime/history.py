@@ -98,10 +98,17 @@ def _tally(events: Sequence[AnyEvent], standing: Standing, began: datetime) -> T
     done = [event for file in files if isinstance(event := last.get(file), Done)]
     goes_on = any(isinstance(event, Crashed) and moment(event.at) >= began for event in events)
     ours = [event for event in done if goes_on and moment(event.at) >= began]
+    begun = [
+        scored
+        for path in standing.stamps.keys() - standing.complete
+        if goes_on and (event := last.get(standing.stamps[path].file)) is not None and moment(event.at) >= began
+        for scored in standing.held_of(path)
+    ]
     return Tally(
         files_done=len(ours),
-        clips=sum(event.clips - event.unreadable for event in ours),
-        audio_seconds=sum(event.audio_seconds for event in ours),
+        clips=sum(event.clips - event.unreadable for event in ours)
+        + sum(scored.count - len(scored.unreadable) for scored in begun),
+        audio_seconds=sum(event.audio_seconds for event in ours) + sum(scored.audio_seconds for scored in begun),
         failures=[partial_failure(event) for event in done if event.unreadable],
     )
 

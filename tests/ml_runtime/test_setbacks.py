@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from ml_runtime import books
 from ml_runtime.pipeline.memory import Thrifty
 from rpc.errors import InputGone, OutOfMemory, WorkerCrashed
 from survey.crashes import in_hand
@@ -201,9 +203,9 @@ def begin(folder) -> None:
     """As the sidecar does when a run begins."""
     from datetime import UTC, datetime
 
-    from msgspec.structs import replace
+    import msgspec
 
-    folder.write_record(replace(folder.read_record(), started_at=datetime.now(UTC).isoformat()))
+    folder.write_record(msgspec.structs.replace(folder.read_record(), started_at=datetime.now(UTC).isoformat()))
 
 
 def test_a_recording_that_crashes_twice_is_passed_over_and_the_rest_is_scored(recordings, tmp_path):
@@ -273,3 +275,26 @@ def test_suspects_come_last_and_are_opened_one_by_one(recordings, tmp_path):
     assert {name for _, name in about[: 2 * len(innocent)]} == innocent
     alone = about[2 * len(innocent) :]
     assert [event for event, _ in alone] == ["started", "scored"] * len(suspects)
+
+
+def test_a_run_that_crashed_inside_a_recording_counts_every_clip_once(recordings, tmp_path, monkeypatch):
+    # Arrange: parts are closed after every batch
+    monkeypatch.setattr(books, "LONGEST_PART_SECONDS", 0.0)
+    folder, model = make_job(tmp_path / "output", recordings), Loudness()
+    model.card = replace(model.card, batch_size=3)
+
+    def crash_after_two_batches():
+        if len(model.batches) == 2:
+            raise Crash
+
+    model.before_batch = crash_after_two_batches
+    begin(folder)
+
+    # Act
+    with pytest.raises(Crash):
+        run(folder, OneModel(model))
+    enter_crash(folder)
+    outcome = run(folder, OneModel(Loudness()))
+
+    # Assert
+    assert (outcome.clips, outcome.audio_seconds, outcome.files_done) == (20, 20.0, 5)

@@ -50,8 +50,9 @@ def test_bare_weights_score_as_the_whole_model(model, weights, recordings, tmp_p
     assert_equal(predictions(ours), predictions(theirs), tolerance=1e-9)
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "model.", "_orig_mod.module."])
-@pytest.mark.parametrize("wrapper", [None, "state_dict", "model_state_dict"])
+@pytest.mark.parametrize(
+    ("wrapper", "prefix"), [(None, "module."), ("state_dict", "model."), ("model_state_dict", "_orig_mod.module.")]
+)
 def test_what_training_programs_wrap_is_found(weights, tmp_path, prefix, wrapper):
     state = {f"{prefix}{name}": value for name, value in torch.load(weights).items()}
     path = tmp_path / "wrapped.pt"

@@ -6,6 +6,7 @@ The moments are drawn at random, but the same every time; what they meet is up t
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import random
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +39,7 @@ pytestmark = [pytest.mark.ml, pytest.mark.slow, pytest.mark.skipif(os.name == "n
 
 KILLS = 20
 SEED = 20240512
+PATIENCE_SECONDS = 300.0
 AS_ANYBODY = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
 """Root reads files whatever their mode, unless it is run like this."""
 
@@ -132,6 +135,7 @@ class Ordeal:
         chance.shuffle(victims)
         self.kills = [(victim, chance.uniform(0.0, 0.7)) for victim in victims]
         self.killed: Counter[str] = Counter()
+        self.haste = 1.0
         self.job_folder: str | None = None
         self.at_first_kill: Callable[[], None] = lambda: None
         self.sidecar: SidecarClient | None = None
@@ -139,9 +143,14 @@ class Ordeal:
 
     def run(self, config: Config) -> JobReport:
         """Until a run ends by itself with no kill left, and with no recording under suspicion for a kill."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
+            assert time.monotonic() < deadline, f"{len(self.kills)} kills are left"
             report = self.run_once(config)
-            if report is not None and not self.kills and not any(failed.code == 1008 for failed in report.failures):
+            if report is not None and self.kills:
+                # Everything is scored; what is broken is tried again in each run, and that takes no time.
+                self.haste /= 2
+            elif report is not None and not any(failed.code == 1008 for failed in report.failures):
                 return report
 
     def run_once(self, config: Config) -> JobReport | None:
@@ -164,20 +173,21 @@ class Ordeal:
 
     def on_progress(self, progress: Progress) -> None:
         self.job_folder = progress.job_folder or self.job_folder
-        if progress.clips_per_second is not None and self.kills and self.armed is None:
+        if progress.done is not None and self.kills and self.armed is None:
             victim, delay = self.kills[-1]
-            self.armed = threading.Timer(delay, self.kill, (victim,))
+            self.armed = threading.Timer(delay * self.haste, self.kill, (victim,))
             self.armed.start()
 
     def kill(self, victim: str) -> None:
         assert self.sidecar is not None
         if not self.killed:
             self.at_first_kill()
-        self.kills.pop()
-        self.killed[victim] += 1
-        process = psutil.Process(self.sidecar.pid)
-        for condemned in [process] if victim == "sidecar" else process.children():
-            condemned.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.sidecar.pid)
+            for condemned in [process] if victim == "sidecar" else process.children()[:1]:
+                condemned.kill()
+                self.kills.pop()
+                self.killed[victim] += 1
         self.armed = None
 
     def disarm(self) -> None:

@@ -1,6 +1,7 @@
 """Writing what a descriptor takes without waiting.
 
-What lives here: three ways to do so, and which one a descriptor allows. What must not: queues, threads.
+What lives here: three ways to do so, which one a descriptor allows, and whether input waits to be read. What must
+not: queues, threads.
 
 The descriptor may be shared with the client, so it is never made non-blocking itself.
 """
@@ -39,6 +40,15 @@ def at_once_writer(descriptor: int) -> WriteAtOnce | None:
     if hasattr(os, "RWF_NOWAIT"):
         return _Pipe(descriptor)
     return _to_ready(descriptor)
+
+
+def input_waits(descriptor: int) -> Callable[[], bool]:
+    """A question to ask again and again: whether reading from `descriptor` would not wait. Windows cannot tell: no."""
+    if not hasattr(select, "poll"):
+        return lambda: False
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return lambda: bool(poll.poll(0))
 
 
 def _to_socket(descriptor: int) -> WriteAtOnce:

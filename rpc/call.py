@@ -49,7 +49,7 @@ class Sink(Protocol):
         """Take rows of the result; blocks while the client is far behind."""
 
 
-class Call:
+class Call(msgspec.Struct, eq=False):
     """One request being answered.
 
     `report` may be called from any thread and as often as is convenient: it is coalesced to ten a second.
@@ -57,20 +57,12 @@ class Call:
     tokens, everything told is dropped, so a handler need not ask.
     """
 
-    __slots__ = ("_sink", "id", "method", "token", "wants_partial", "wants_progress")
-
-    def __init__(
-        self,
-        id: RequestId = None,  # the protocol's own word
-        method: str = "",
-        token: CancelToken | None = None,
-    ) -> None:
-        self.id = id
-        self.method = method
-        self.token = token or CancelToken()
-        self.wants_progress = False
-        self.wants_partial = False
-        self._sink: Sink | None = None
+    id: RequestId = None  # the protocol's own word
+    method: str = ""
+    token: CancelToken = msgspec.field(default_factory=CancelToken)
+    wants_progress: bool = False
+    wants_partial: bool = False
+    _sink: Sink | None = None
 
     def listen(self, sink: Sink, *, progress: bool, partial: bool) -> None:
         """Somebody wants to hear of it: its progress, its rows, or both."""

@@ -30,6 +30,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from rpc import allocator, containment, logs, messages
+from rpc.atonce import input_waits
 from rpc.call import Call, Progress
 from rpc.cancel import CancelToken
 from rpc.crew import Crew
@@ -59,6 +60,7 @@ _EXIT_CRASH = 70
 _ENOUGH_TASKS = 32
 _SMALL_BYTES = 4096
 _LARGE_REPLY_BYTES = 256 * 1024
+_UNSAID_SECONDS = 0.001
 _GRACE_STEP_SECONDS = 0.05
 _HOLD_BYTES = 1 << 20
 _EMPTY = msgspec.Raw()
@@ -149,6 +151,8 @@ class _Server:
         self._input_over = False
         self._freed: deque[int] = deque()
         self._sleeps_until = 0.0
+        self._said = 0.0
+        self._input_waits = input_waits(stdin)
 
     # The main thread
 
@@ -244,7 +248,8 @@ class _Server:
                 if self._input_over:
                     self._leave(_End(_EXIT_FRAMING) if self._decoder.lost else self._end_of_input())
                     return False
-                self._say()
+                if not self._more_is_here():
+                    self._say()
                 self._read_on()
         except Exception:
             log.exception("reading failed")
@@ -254,11 +259,17 @@ class _Server:
 
     def _deal(self) -> bool:
         """Deal with what has been read; whether there is work for the crew."""
-        for event in self._events:
+        for count, event in enumerate(self._events, 1):
             self._receive(event)
-            if self._crew.has_work(_ENOUGH_TASKS):
+            if count >= _ENOUGH_TASKS and self._crew.has_work:
                 return True
-        return self._crew.has_work(1)
+        return self._crew.has_work
+
+    def _more_is_here(self) -> bool:
+        """Whether reading would not wait, and what is to be said can: a few replies leave in one call then."""
+        if not 0 < len(self._peer.outgoing) < _ENOUGH_TASKS or time.monotonic() - self._said > _UNSAID_SECONDS:
+            return False
+        return self._input_waits()
 
     def _read_on(self) -> None:
         """Read a chunk; its events are drawn by `_deal`."""
@@ -293,13 +304,17 @@ class _Server:
     def _receive(self, event: Event) -> None:
         if isinstance(event, Frame):
             message = messages.parse(event.body, self._limits.max_batch)
+            now = time.monotonic()
             with self._lock:
                 if event.framing != self._framing:
                     self._reframe(event.framing)
                 while self._freed:
                     self._peer.written(self._freed.popleft())
-                effects = self._peer.receive(message, len(event.body), time.monotonic())
-            self._carry_out(effects)
+                effects = self._peer.receive(message, len(event.body), now)
+            for incoming in effects.run:
+                self._crew.submit(incoming, incoming.method in self._routes.quick)
+            if effects.others:
+                self._carry_out(effects)
         elif isinstance(event, Oversized):
             self._refuse(event, InvalidRequest(f"A message holds at most {self._limits.max_message_bytes} bytes."))
         else:
@@ -319,8 +334,6 @@ class _Server:
     def _carry_out(self, effects: Effects) -> None:
         if effects.initialized is not None:
             self._shake_hands(effects.initialized)
-        for incoming in effects.run:
-            self._crew.submit(incoming, incoming.method in self._routes.quick)
         if effects.cancel:
             self._put_up(effects.cancel)
         if effects.exit_code is not None:
@@ -432,6 +445,7 @@ class _Server:
 
         Every thread that made it say something calls this before it waits; the crew once for many replies.
         """
+        self._said = time.monotonic()
         if self._peer.outgoing:
             with self._lock:
                 self._post()

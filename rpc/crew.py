@@ -39,7 +39,7 @@ class Crew(Generic[Task]):
     """Threads that take turns at reading.
 
     `read` reads a chunk, or takes on what is left of it, and calls `submit` for what came with it; it returns False
-    at the end of the input. `run` does one task.
+    at the end of the input; it flushes before it waits. `run` does one task.
     `flush` lets output leave; it is called before a thread waits. `wake` makes the clock call `look`. None of them,
     nor a task, may raise.
     """
@@ -80,11 +80,10 @@ class Crew(Generic[Task]):
         """Run `task` soon. Only from within `read`."""
         (self._quick if quick else self._tasks).append(task)
 
-    def has_work(self, least: int) -> bool:
-        """Whether at least so many tasks wait and might be run. For `read`, which better returns then."""
-        if self._running >= self._size:
-            return bool(self._quick)
-        return len(self._tasks) + len(self._quick) >= least
+    @property
+    def has_work(self) -> bool:
+        """Whether a task waits that might be run. For `read`, which better returns then."""
+        return bool(self._quick) or (bool(self._tasks) and self._running < self._size)
 
     def look(self, now: float) -> float | None:
         """Send help where nothing has moved for too long. The seconds after which to look again, or None."""
@@ -119,7 +118,6 @@ class Crew(Generic[Task]):
         while True:
             if turn is None:
                 streak = 0
-                self._flush()
                 turn = self._after_reading(self._read())
                 continue
             streak += 1
@@ -164,17 +162,25 @@ class Crew(Generic[Task]):
         """Go on, unless the task was quick and somebody else took one since: one thread is faster than two then."""
         now = time.monotonic()
         lasted = now - taken
+        self._pace += _PACE_WEIGHT * (min(lasted, _PACE_LIMIT_SECONDS) - self._pace)
+        if self._mover == me and lasted < _QUICK_SECONDS and not self._quick:
+            try:  # in the place that the last one had: nothing changes but the task, so the lock is not needed
+                task = self._tasks.popleft()
+            except IndexError:
+                pass
+            else:
+                self._moved = self._busy = now
+                return task, True, now
         with self._lock:
             self._running -= counted
-            self._pace += _PACE_WEIGHT * (min(lasted, _PACE_LIMIT_SECONDS) - self._pace)
             if self._mover == me:
                 self._mover = None
             yields = lasted < _QUICK_SECONDS and self._another_moves()
-            task = None if yields else self._take(now, me)
-            if task is None and not yields and not self._reading and not self._ended:
+            turn = None if yields else self._take(now, me)
+            if turn is None and not yields and not self._reading and not self._ended:
                 self._reading = True
                 return None
-        return task or self._rest()
+        return turn or self._rest()
 
     def _rest(self) -> _Turn[Task] | None:
         """Nothing to do: let output leave, then wait to be called."""

@@ -68,6 +68,11 @@ def frame_edges(body: bytes, framing: Framing) -> tuple[bytes, bytes]:
     return b"Content-Length: %d\r\n\r\n" % len(body), b""
 
 
+def framed(body: bytes, framing: Framing) -> bytes:
+    """`body` as it is written."""
+    return body + b"\n" if framing == "line" else b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
 class Decoder:
     """Cuts a stream into frames. Feed it chunks; draw its events."""
 
@@ -181,7 +186,8 @@ class Decoder:
             return []
         frames: list[Frame] = []
         start = 0
-        data = bytes(self._buffer[:_PLAIN_BYTES])
+        with memoryview(self._buffer) as view:
+            data = bytes(view[:_PLAIN_BYTES])
         while len(frames) < _AT_ONCE and (plain := _PLAIN_BLOCK.match(data, start)):
             body, length = plain.end(), int(plain[1])
             if body + length > len(data) or length > self._limit:

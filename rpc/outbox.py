@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from rpc.atonce import Piece, at_once_writer
-from rpc.framing import Framing, frame_edges
+from rpc.framing import Framing, frame_edges, framed
 
 _JOIN_BYTES = 64 * 1024
 _COPY_BYTES = 16 * 1024
@@ -72,11 +72,11 @@ class Outbox:
             small: list[bytes] = []
             owed = 0
             for body, slots in messages:
-                before, after = frame_edges(body, framing)
                 owed += slots
                 if len(body) < _COPY_BYTES:
-                    small += (before, body, after)
+                    small.append(framed(body, framing))
                     continue
+                before, after = frame_edges(body, framing)
                 self._enqueue(b"".join((*small, before)), 0)
                 self._enqueue(body, 0 if after else owed)
                 small, owed = [after], owed if after else 0
@@ -132,7 +132,7 @@ class Outbox:
         except OSError:
             self._break()
             return
-        self._give_back(_after(pieces, sent), sent, slots)
+        self._give_back(after(pieces, sent), sent, slots)
 
     def _give_back(self, rest: list[Piece], sent: int, slots: int) -> None:
         """End a turn of writing: `rest` and its slots go back to the front."""
@@ -209,7 +209,7 @@ class Outbox:
         self._on_broken()
 
 
-def _after(pieces: list[Piece], sent: int) -> list[Piece]:
+def after(pieces: list[Piece], sent: int) -> list[Piece]:
     """The pieces without their first `sent` bytes, uncopied."""
     rest: list[Piece] = []
     for piece in pieces:

@@ -67,12 +67,16 @@ class Incoming(msgspec.Struct, eq=False):
 
 
 class Effects(msgspec.Struct):
-    """What the channel has to do: run these, put these tokens up (outside its lock), and perhaps leave."""
+    """What the channel has to do: run these, put these tokens up (outside its lock), and perhaps leave.
+
+    `others`: whether there is more to do than to run.
+    """
 
     run: list[Incoming] = msgspec.field(default_factory=list)
     cancel: list[CancelToken] = msgspec.field(default_factory=list)
     initialized: InitializeParams | None = None
     exit_code: int | None = None
+    others: bool = False
 
 
 class _BatchReply(msgspec.Struct, eq=False):
@@ -147,11 +151,13 @@ class Peer:
     def _receive_request(
         self, request: Request, size: int, batch: _BatchReply | None, now: float, effects: Effects
     ) -> None:
-        replies = request.id is not msgspec.UNSET
-        id = request.id if request.id is not msgspec.UNSET else None
-        incoming = Incoming(id, request.method, request.params, size, now, replies, batch)
+        if request.id is msgspec.UNSET:
+            incoming = Incoming(None, request.method, request.params, size, now, replies=False, batch=batch)
+        else:
+            incoming = Incoming(request.id, request.method, request.params, size, now, batch=batch)
+        replies = incoming.replies
         if self.trace != "off":
-            kind = f"request '{request.method} - ({id})'" if replies else f"notification '{request.method}'"
+            kind = f"request '{request.method} - ({incoming.id})'" if replies else f"notification '{request.method}'"
             self._trace(f"Received {kind}.", request.params)
         if batch is not None and replies:
             batch.open += 1
@@ -160,6 +166,7 @@ class Peer:
             if self.state is State.SHUT_DOWN and request.method != "exit":
                 raise InvalidRequest("The server has been shut down.")
             if own is not None:
+                effects.others = True
                 own(request, incoming, effects)
             else:
                 self._accept(incoming)

@@ -14,7 +14,7 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from rpc.atonce import Piece, at_once_writer
 from rpc.framing import Framing, frame_edges, framed
@@ -209,7 +209,7 @@ class Outbox:
         self._on_broken()
 
 
-def after(pieces: list[Piece], sent: int) -> list[Piece]:
+def after(pieces: Sequence[Piece], sent: int) -> list[Piece]:
     """The pieces without their first `sent` bytes, uncopied."""
     rest: list[Piece] = []
     for piece in pieces:

@@ -209,8 +209,13 @@ def job_config(survey: Path, output: Path) -> Config:
 
 
 def failures(job_folder: str) -> dict[str, tuple[str, str]]:
+    """By recording: code and message, without what was wrong with the first clip that could not be read.
+
+    That is in the ledger alone, and is lost where a kill comes between a part and the ledger.
+    """
     with JobFolder(Path(job_folder)).failures_path.open(newline="", encoding="utf-8") as stream:
-        return {Path(row["file"]).name: (row["code"], row["message"]) for row in csv.DictReader(stream)}
+        rows = list(csv.DictReader(stream))
+    return {Path(row["file"]).name: (row["code"], row["message"].partition(" The first: ")[0]) for row in rows}
 
 
 def scores(job_folder: str) -> list[tuple[object, ...]]:

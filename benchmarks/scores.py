@@ -60,7 +60,8 @@ def sparse_table(path: Path, clips: int, folder: Path) -> Path:
     )
     query = (
         f"SELECT {FILE.format(clip='clip')}, {TIMES.format(clip='clip')}, "
-        f"printf('Genus%03d species%03d', k, k) AS class, {LOGIT.format(row='clip', k='k')}::DOUBLE AS score FROM ({pairs})"
+        f"printf('Genus%03d species%03d', k, k) AS class, {LOGIT.format(row='clip', k='k')}::DOUBLE AS score "
+        f"FROM ({pairs})"
     )
     connection = duckdb.connect(config={"memory_limit": "2GB", "temp_directory": str(folder / "generating")})
     connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
@@ -209,7 +210,9 @@ def report_opening(path: Path, found: dict[str, list[dict]]) -> list[tuple[str, 
     pandas, first, second = (middle(found[name], "open") for name in found)
     memory = middle(found["first"], "peak") / middle(found["pandas"], "peak")
     print(f"  memory {memory:.2f} of pandas' (bar 0.5), time {first / pandas:.2f} times pandas' (bar 2.5)")
-    print(f"  the second opening: 1/{pandas / second:.0f} of pandas' time, 1/{first / second:.0f} of the first (bar 20)")
+    print(
+        f"  the second opening takes 1/{pandas / second:.0f} of pandas' time, 1/{first / second:.0f} of ours (20)"
+    )
     return [
         ("memory of opening, pandas'/ours", 1 / memory, 2.0),
         ("time of opening, pandas'/ours", pandas / first, 1 / 2.5),
@@ -251,7 +254,8 @@ def report_season(folder: Path, clips: int) -> list[tuple[str, float, float]]:
     path = sparse_table(folder / "season.parquet", clips, folder)
     first = run_child("ours", path, folder / "cache-season")
     second = run_child("asked", path, folder / "cache-season")
-    print(f"\na season: {clips} clips of 500 classes, {10 * clips} scores, Parquet of {path.stat().st_size / 1e6:.0f} MB")
+    size = path.stat().st_size / 1e6
+    print(f"\na season: {clips} clips of 500 classes, {10 * clips} scores, Parquet of {size:.0f} MB")
     print(f"  first opening {first['open']:.1f} s, {first['peak']:.0f} MB; second {second['open']:.2f} s")
     print("  questions about a class, milliseconds: median, p95 (bar 100)")
     for name, times in second["answers"].items():

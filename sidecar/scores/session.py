@@ -34,6 +34,7 @@ class OpenTable:
     store: TableStore
     recordings: Recordings
     positions: dict[str, int] = field(default_factory=dict)
+    _names: list[str] = field(default_factory=list)
 
     def position(self, name: str) -> int:
         """The number of the class `name`.
@@ -51,9 +52,11 @@ class OpenTable:
 
     def names(self, token: CancelToken) -> tuple[str, ...]:
         """Every recording, by its name in the table."""
-        with self.store.cursor(token) as cursor:
-            rows = cursor.execute(f"SELECT DISTINCT path FROM {self.stored.schema}.clips").fetchall()
-        return tuple(row[0] for row in rows)
+        if not self._names:
+            with self.store.cursor(token) as cursor:
+                rows = cursor.execute(f"SELECT DISTINCT path FROM {self.stored.schema}.clips").fetchall()
+            self._names[:] = [row[0] for row in rows]  # at once: two questions may ask together
+        return tuple(self._names)
 
     def names_and_places(self, token: CancelToken) -> Iterator[tuple[str, str]]:
         """Every recording: its name in the table, and where it is now, as clients know it."""

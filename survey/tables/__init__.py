@@ -7,6 +7,7 @@
     sparse.py           file,start_time,end_time,class,score; the way of all formats with a row per score
     birdnet.py raven.py audacity.py kaleidoscope.py chirpity.py    what the columns of those mean (meaning.py)
     folder.py           a folder of tables, one a recording
+    dense_folder.py     the same of tables with a column per class
     job.py              the scores/ folder of a job
     canonical.py        the one form that all of them become
     unordered.py        large dense texts, read by all cores at once

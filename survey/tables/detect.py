@@ -13,10 +13,22 @@ import duckdb
 
 from rpc.errors import FileMissing, FormatUnknown
 from schemas.scores import TableFormat
-from survey.tables import audacity, birdnet, chirpity, folder, job, kaleidoscope, opensoundscape, raven, sparse
+from survey.tables import (
+    audacity,
+    birdnet,
+    chirpity,
+    dense_folder,
+    folder,
+    job,
+    kaleidoscope,
+    opensoundscape,
+    raven,
+    sparse,
+)
 from survey.tables.canonical import TableContent, refuse_header_alone, some_names
 from survey.tables.loading import Loading
 from survey.tables.meaning import Meaning
+from survey.tables.opensoundscape import Columns
 from survey.tables.sniff import kind_of, sniff_text
 from survey.tables.sources import NotUtf8, ParquetSource, Source, TextSource
 
@@ -74,7 +86,7 @@ def read_table(
     if wanted == "job":
         raise FormatUnknown(f"{path} is not the folder of a job.", path=path)
     if path.is_dir():
-        return folder.read(cursor, schema, path, lambda file: _recognise_sparse(file, wanted, cursor), loading)
+        return _read_folder(cursor, schema, path, wanted, loading)
     source = _source(path, cursor)
     meaning = _sparse_meaning(source, wanted)
     if meaning is not None:
@@ -82,10 +94,26 @@ def read_table(
     return _read_dense(cursor, schema, source, wanted, loading)
 
 
+def _read_folder(
+    cursor: duckdb.DuckDBPyConnection, schema: str, path: Path, wanted: Wanted, loading: Loading
+) -> TableContent:
+    content = folder.read(cursor, schema, path, lambda file: _recognise_sparse(file, wanted, cursor), loading)
+    if content is not None:
+        return content
+    tables = folder.tables_in(path)
+    return dense_folder.read(cursor, schema, tables, lambda file: _recognise_dense(file, wanted, cursor), loading)
+
+
 def _recognise_sparse(path: Path, wanted: Wanted, cursor: duckdb.DuckDBPyConnection) -> tuple[Source, Meaning] | None:
     source = _source(path, cursor)
     meaning = _sparse_meaning(source, wanted)
     return None if meaning is None else (source, meaning)
+
+
+def _recognise_dense(path: Path, wanted: Wanted, cursor: duckdb.DuckDBPyConnection) -> tuple[Source, Columns] | None:
+    source = _source(path, cursor)
+    columns = _dense_columns(source, wanted)
+    return None if columns is None else (source, columns)
 
 
 def _source(path: Path, cursor: duckdb.DuckDBPyConnection) -> Source:
@@ -103,12 +131,17 @@ def _sparse_meaning(source: Source, wanted: Wanted) -> Meaning | None:
     return next((meaning for recognise in asked if (meaning := recognise(source)) is not None), None)
 
 
-def _read_dense(
-    cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, wanted: Wanted, loading: Loading
-) -> TableContent:
+def _dense_columns(source: Source, wanted: Wanted) -> Columns | None:
     columns = opensoundscape.recognise(source) if wanted in ("auto", "opensoundscape") else None
     if columns is None and wanted in ("auto", "simple"):
         columns = opensoundscape.recognise_simple(source)
+    return columns
+
+
+def _read_dense(
+    cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, wanted: Wanted, loading: Loading
+) -> TableContent:
+    columns = _dense_columns(source, wanted)
     if columns is None:
         raise _unknown(source, wanted)
     try:

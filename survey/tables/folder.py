@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from rpc.errors import FormatUnknown, RequestFailed
+from rpc.errors import RequestFailed
 from schemas.scores import RowProblem
 from survey.paths import natural_key
 from survey.tables import sparse
@@ -34,19 +34,23 @@ def tables_in(folder: Path) -> tuple[Path, ...]:
 
 def read(
     cursor: duckdb.DuckDBPyConnection, schema: str, folder: Path, recognise: Recogniser, loading: Loading
-) -> TableContent:
+) -> TableContent | None:
     """Fill `schema` (canonical.py) from the tables in `folder`. The first that is recognised decides on the format.
+
+    None when no table has a row per score.
 
     Raises
     ------
     FormatUnknown
-        None is recognised.
+        No row can be read.
+    RequestCancelled
+        Between two tables.
     """
     skipped: list[RowProblem] = []
     found = _recognised(folder, recognise, skipped, loading)
     first = next(found, None)
     if first is None:
-        raise FormatUnknown(f"There are no tables of detections in {folder}.", path=folder)
+        return None
     kind = first[1].format
 
     def same() -> Iterator[tuple[Source, Meaning]]:

@@ -120,7 +120,7 @@ def read(
         clip_count=clips,
         file_count=files,
         classes=summarise_wide(cursor, schema, names) if wide else summarise_long(cursor, schema, names),
-        problems=(*_ignored(source, columns), *problems),
+        problems=(*ignored(source, columns), *problems),
     )
 
 
@@ -151,7 +151,7 @@ def _fill_wide(
     loading.stage(0.9)
     ordered = contextlib.nullcontext() if isinstance(source, TextSource) else unordered(cursor)
     with ordered:
-        cursor.execute(f"CREATE TABLE {schema}.clips AS {_selection(source, columns, scores)}")
+        cursor.execute(f"CREATE TABLE {schema}.clips AS {selection(source, columns, scores)}")
     return drop_unusable_clips(cursor, f"{schema}.clips", source, source.problems(cursor))
 
 
@@ -161,14 +161,15 @@ def _fill_long(
     scores = f"[{', '.join(f'c{index}' for index in columns.classes)}] AS scores"
     loading.stage(0.6)
     with roomy(cursor):
-        cursor.execute(f"CREATE OR REPLACE TEMP TABLE {WIDE_STAGING} AS {_selection(source, columns, scores)}")
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE {WIDE_STAGING} AS {selection(source, columns, scores)}")
     problems = drop_unusable_clips(cursor, WIDE_STAGING, source, source.problems(cursor))
     loading.stage(0.4)
     fill_long(cursor, schema, tuple(source.columns[index] for index in columns.classes))
     return problems
 
 
-def _selection(source: Source, columns: Columns, scores: str) -> str:
+def selection(source: Source, columns: Columns, scores: str) -> str:
+    """A query for row, path, start, end, and `scores`, which are columns of the source."""
     relation = source.numbered(_numbers(columns))
     return f"SELECT CAST(row AS BIGINT) AS row, {_keys(columns)}, {scores} FROM {relation}"
 
@@ -183,7 +184,8 @@ def _keys(columns: Columns) -> str:
     return f'c{columns.file} AS path, {start} AS "start", {end} AS "end"'
 
 
-def _ignored(source: Source, columns: Columns) -> tuple[RowProblem, ...]:
+def ignored(source: Source, columns: Columns) -> tuple[RowProblem, ...]:
+    """That columns were left out."""
     return tuple(
         RowProblem(row=0, message=f"The column `{source.columns[index]}` holds no numbers and was left out.")
         for index in columns.ignored

@@ -235,10 +235,16 @@ class TableStore:
 
     def _detach(self, table: StoredTable) -> None:
         with contextlib.suppress(duckdb.Error, RequestFailed), self.cursor() as cursor:
+            cursor.execute(f"DROP TABLE IF EXISTS {memory_of(table)}")
             cursor.execute(f"DETACH {table.schema}")
         if table.temporary:
             with contextlib.suppress(OSError):
                 table.file.unlink(missing_ok=True)
+
+
+def memory_of(table: StoredTable) -> str:
+    """The name of a table that questions may make for themselves; it goes when `table` is closed."""
+    return f"memory.main.kept_{table.schema}"
 
 
 def _stamps(path: Path) -> _Stamps:

@@ -19,7 +19,7 @@ from tools import setup
 from tools.checks import run_checks
 from tools.paths import BUILD, DEMO_OUTPUT, DEV_STATE, ENVIRONMENTS, ML, ROOT, VENV
 from tools.processes import CommandFailed, call, run
-from tools.testing import run_tests
+from tools.testing import Part, run_tests
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -38,8 +38,9 @@ def demo(options: argparse.Namespace) -> None:
 
 
 def test(options: argparse.Namespace) -> None:
-    """All tests (--fast: without the slow ones)"""
-    if not run_tests(fast=options.fast, arguments=options.rest):
+    """The tests (--fast: without the slow ones; --all: with those that take minutes, as CI does)"""
+    part = Part.FAST if options.fast else Part.ALL if options.all else Part.USUAL
+    if not run_tests(part, options.rest):
         sys.exit(1)
 
 
@@ -118,7 +119,9 @@ def _parser() -> argparse.ArgumentParser:
     parsers["demo"].add_argument("--input", type=Path, metavar="FOLDER", help="a folder of your own recordings")
     parsers["demo"].add_argument("--model", metavar="NAME|FILE", help="a model of the zoo, or a checkpoint file")
     parsers["demo"].add_argument("--trust", action="store_true", help="allow running code that the model file carries")
-    parsers["test"].add_argument("--fast", action="store_true", help="leave out the slow tests")
+    much = parsers["test"].add_mutually_exclusive_group()
+    much.add_argument("--fast", action="store_true", help="leave out the slow tests")
+    much.add_argument("--all", action="store_true", help="with fuzzing, chaos and scale, which take minutes")
     parsers["test"].add_argument("rest", nargs="*", metavar="PYTEST_ARGUMENT", help="given to pytest, after --")
     parsers["bench"].add_argument("rest", nargs="*", metavar="NAME", help="only these benchmarks")
     parsers["setup"].add_argument("--torch-index", metavar="URL", help="package index for torch (its CPU builds, say)")

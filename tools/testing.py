@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +20,14 @@ _WITH_PROCESSES = ("tests/e2e", "tests/rpc")
 _ML = "tests/ml_runtime"
 
 
+class Part(Enum):
+    """How much is run; the value is pytest's choice of markers."""
+
+    FAST = "not slow and not archive and not soak"
+    USUAL = "not soak"
+    ALL = ""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a suite's report says. `crashed`: it ended without one, or with an error outside any test."""
@@ -29,12 +38,12 @@ class Outcome:
     crashed: bool
 
 
-def run_tests(*, fast: bool, arguments: Sequence[str]) -> bool:
+def run_tests(part: Part, arguments: Sequence[str]) -> bool:
     """Set up what is missing, run all suites at once, print `N passed, N failed, N skipped`; whether all passed."""
     sidecar, ml = setup.ensure_sidecar_environment(), setup.ensure_ml_environment()
-    if not fast:
+    if part is not Part.FAST:
         setup.ensure_archive()
-    options = [*(["-m", "not slow and not archive"] if fast else []), *arguments]
+    options = [*(["-m", part.value] if part.value else []), *arguments]
     elsewhere = [f"--ignore={folder}" for folder in (*_WITH_PROCESSES, _ML)]
     suites: dict[str, list[str | Path]] = {
         "rooms": [sidecar, "tests", *elsewhere, *options],

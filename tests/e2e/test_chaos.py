@@ -35,7 +35,7 @@ from tests.sounds import noise, write_sound
 from tools.demo.client import Refused, SidecarClient
 from tools.paths import ROOT
 
-pytestmark = [pytest.mark.ml, pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="signals")]
+pytestmark = [pytest.mark.ml, pytest.mark.soak, pytest.mark.skipif(os.name == "nt", reason="signals")]
 
 KILLS = 20
 SEED = 20240512

@@ -24,7 +24,7 @@ def test_case(case, choice):
     run_one(bytes([choice]) + stream)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed here")
 def test_a_minute_of_fuzzing(tmp_path):
     """Coverage-guided. A finding fails this test and is shown: keep it in tests/fuzz/cases."""

@@ -22,6 +22,7 @@ from ml_runtime import history, results
 from ml_runtime.books import Books, Tally
 from ml_runtime.clips import check_overlap
 from ml_runtime.compat import repairs_made
+from ml_runtime.cpus import usable_cpus
 from ml_runtime.history import Run
 from ml_runtime.meter import Meter
 from ml_runtime.models.names import nearest_names
@@ -31,7 +32,7 @@ from ml_runtime.pipeline.ahead import Ahead, Opened, Unreadable, read_ahead
 from ml_runtime.pipeline.batches import Scorer
 from ml_runtime.pipeline.memory import Thrifty
 from ml_runtime.presence import Presence
-from ml_runtime.standing import Standing, check_same_basis, take_stock, usable_cpus
+from ml_runtime.standing import Standing, check_same_basis, take_stock
 from rpc.call import Progress
 from rpc.cancel import CancelToken
 from rpc.errors import ConfigInvalid, FileMissing, InputGone, RequestFailed
@@ -45,6 +46,8 @@ from survey.ledger import Done, Ledger, last_events
 from survey.parts import Basis, Keep, Layout, Part, PartWriter, read_parts
 from survey.paths import path_to_wire
 from survey.provenance import Provenance
+from survey.room import Results, check_room
+from survey.shards import share_of
 
 OnProgress = Callable[[Progress], None]
 
@@ -110,6 +113,7 @@ def run_job(
     parts = read_parts(folder.scores_path)
     check_same_basis(parts, plan.basis)
     standing = take_stock(recordings.all, parts)
+    check_room(folder.path, _results(plan), [path for path in standing.stamps if path not in standing.complete])
     _log_start(folder, plan, standing)
     threads = plan.ahead.threads
     results.write_environment(folder, model.card, plan.made_with, repairs_made(), threads)
@@ -124,7 +128,7 @@ def run_job(
 
 def _find(folder: JobFolder, config: Config, token: CancelToken) -> Sequence[Path]:
     try:
-        return find_recordings(config.input, token)
+        return share_of(find_recordings(config.input, token), folder.read_record().shard)
     except FileMissing as error:
         if not folder.recordings_path.exists():
             raise
@@ -152,6 +156,13 @@ def _plan(config: Config, model: Model) -> _Plan:
     ahead = Ahead(threads=threads, chunk=min(batch_size, _LARGEST_CHUNK))
     made_with = results.made_with(card, basis, batch_size)
     return _Plan(config, model, basis, _keep(config.output, card), columns, batch_size, ahead, made_with)
+
+
+def _results(plan: _Plan) -> Results:
+    clip_seconds, overlap = plan.model.card.clip_seconds, plan.config.inference.clip_overlap_seconds
+    dense, classes = plan.basis.layout == "dense", len(plan.basis.classes)
+    scores = classes if dense else min(plan.keep.top_k or 0, classes)
+    return Results(clip_seconds - overlap, scores, dense=dense, formats=plan.config.output.formats)
 
 
 def _columns(inference: InferenceConfig, card: ModelCard) -> NDArray[np.intp] | None:
@@ -283,7 +294,8 @@ def _finish(folder: JobFolder, plan: _Plan, standing: Standing, tally: Tally, ex
     total = len(standing.recordings)
     _LOG.info("%d recordings: %d done, %d failed, %d before", total, tally.files_done, tally.files_failed, skipped)
     return JobOutcome(
-        state="completed" if tally.files_done + skipped else "failed",
+        # A share of few recordings may be none.
+        state="completed" if tally.files_done + skipped or not total else "failed",
         files_total=total,
         files_done=tally.files_done,
         files_failed=tally.files_failed,

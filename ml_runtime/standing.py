@@ -9,7 +9,6 @@ mix scores that cannot be compared. Recordings that failed are tried again.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,13 +89,6 @@ def check_same_basis(parts: Sequence[Part], basis: Basis) -> None:
                 path=part.path.parent.parent,
                 hint="Put the old model back, or start a new job.",
             )
-
-
-def usable_cpus() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _is_complete(held: Sequence[ClipRange]) -> bool:

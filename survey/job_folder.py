@@ -27,6 +27,7 @@ from schemas.jobs import JobState
 from survey import atomic
 from survey.config import normalised
 from survey.lock import FolderLock, is_locked
+from survey.shards import Shard
 
 _FORBIDDEN_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _LONGEST_NAME = 80
@@ -37,6 +38,7 @@ class JobRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
 
     `message` is the reason of a failure, `code` its error code; `environment` the interpreter that ran it.
     `scoring` is what the job's scores depend on (survey.config.scoring_part), to tell whether config.json was changed.
+    `shard` is the share of the recordings that is the job's; null: all of them.
     """
 
     job_id: str
@@ -56,6 +58,7 @@ class JobRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
     code: int | None = None
     environment: str | None = None
     scoring: dict[str, Any] | None = None
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_runtime.clips import ClipTimes, extended_clips
+from ml_runtime.cpus import usable_cpus
 from ml_runtime.models.identity import hash_files
 from ml_runtime.models.protocol import ModelCard, Scores
 from ml_runtime.models.waveform import read_waveform
 from ml_runtime.sound import Sound
-from ml_runtime.standing import usable_cpus
 from rpc.errors import ConfigInvalid, ModelLoadFailed, OutOfMemory, RequestFailed, from_os_error
 from schemas.config import OnnxModel
 

@@ -8,6 +8,7 @@ what stands before the time in their names: S1 of S1_20240512_053000.WAV.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,18 +26,22 @@ _BEFORE_TIME = re.compile(r"^(.+?)[_ -]*(?<!\d)(?:19|20)\d{2}([-_]?)[01]\d\2[0-3
 
 def add_groups(cursor: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
     """Make a view `places(path, site, began)` of recordings; `began` in seconds of the recorder's clock, or NULL."""
-    sites = sites_of(names)
-    columns = {
-        "path": np.array(names, dtype=object),
-        "site": np.array([sites[name] for name in names], dtype=object),
-        "began": np.array([_began(name) for name in names], dtype=np.float64),
-    }
-    cursor.register("given_places", columns)
+    cursor.register("given_places", _places(tuple(names)))
     # Names without a time come as NaN, for numpy has no NULL.
     cursor.execute(
         "CREATE OR REPLACE TEMP VIEW places AS "
         "SELECT path, nullif(site, '') AS site, CASE WHEN NOT isnan(began) THEN began END AS began FROM given_places"
     )
+
+
+@functools.lru_cache(maxsize=4)  # tens of milliseconds for thousands of names, and the same for every question
+def _places(names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    sites = sites_of(names)
+    return {
+        "path": np.array(names, dtype=object),
+        "site": np.array([sites[name] for name in names], dtype=object),
+        "began": np.array([_began(name) for name in names], dtype=np.float64),
+    }
 
 
 _MOMENT = 'make_timestamp(CAST((began + "start") * 1000000 AS BIGINT))'

@@ -19,7 +19,7 @@ from tools import setup
 from tools.checks import run_checks
 from tools.paths import BUILD, DEMO_OUTPUT, DEV_STATE, ENVIRONMENTS, ML, ROOT, VENV
 from tools.processes import CommandFailed, call, run
-from tools.testing import Part, run_tests
+from tools.testing import Part, run_frozen_tests, run_tests
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -40,7 +40,7 @@ def demo(options: argparse.Namespace) -> None:
 def test(options: argparse.Namespace) -> None:
     """The tests (--fast: without the slow ones; --all: with those that take minutes, as CI does)"""
     part = Part.FAST if options.fast else Part.ALL if options.all else Part.USUAL
-    if not run_tests(part, options.rest):
+    if not (run_frozen_tests if options.frozen else run_tests)(part, options.rest):
         sys.exit(1)
 
 
@@ -72,6 +72,12 @@ def build_runtime(_options: argparse.Namespace) -> None:
     print(f"dev: {setup.ensure_archive()} is current")
 
 
+def build_sidecar(options: argparse.Namespace) -> None:
+    """The frozen sidecar, dist/sidecar/, and what takes the space in it"""
+    again = ["--again"] if options.again else []
+    _finish([setup.ensure_sidecar_environment(), "-m", "tools.build_sidecar", *again])
+
+
 def setup_environments(options: argparse.Namespace) -> None:
     """.venv and .ml only"""
     setup.ensure_sidecar_environment()
@@ -95,6 +101,7 @@ TASKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "check": check,
     "contract": contract,
     "bench": bench,
+    "build-sidecar": build_sidecar,
     "build-runtime": build_runtime,
     "setup": setup_environments,
     "clean": clean,
@@ -122,8 +129,11 @@ def _parser() -> argparse.ArgumentParser:
     much = parsers["test"].add_mutually_exclusive_group()
     much.add_argument("--fast", action="store_true", help="leave out the slow tests")
     much.add_argument("--all", action="store_true", help="with fuzzing, chaos and scale, which take minutes")
+    frozen_help = "build the frozen sidecar, and run against it the tests that start a sidecar"
+    parsers["test"].add_argument("--frozen", action="store_true", help=frozen_help)
     parsers["test"].add_argument("rest", nargs="*", metavar="PYTEST_ARGUMENT", help="given to pytest, after --")
     parsers["bench"].add_argument("rest", nargs="*", metavar="NAME", help="only these benchmarks")
+    parsers["build-sidecar"].add_argument("--again", action="store_true", help="also where nothing has changed")
     parsers["setup"].add_argument("--torch-index", metavar="URL", help="package index for torch (its CPU builds, say)")
     return parser
 

@@ -119,6 +119,16 @@ def spawn(
         raise from_os_error(error, command[0], "start") from error
 
 
+def python_script(python: Path, script: Path, *arguments: str) -> list[str | Path]:
+    """The command line for a script of ours under another interpreter.
+
+    -I: neither the user's own packages nor the working folder may replace that interpreter's. From a frozen program
+    also -B: what is installed, and signed, is not written into; the compiled modules are there already.
+    """
+    flags = ["-I", "-B"] if getattr(sys, "frozen", False) else ["-I"]
+    return [python, *flags, script, *arguments]
+
+
 class Finished(NamedTuple):
     """What a program that ran to its end left behind."""
 

@@ -33,13 +33,17 @@ class Settings:
     @cached_property
     def state_folder(self) -> Path:
         """Keeps the index of jobs. Absolute."""
+        if self._state_folder is not None:
+            return self._state_folder.absolute()
         import platformdirs
 
-        return (self._state_folder or platformdirs.user_state_path(_APPLICATION, appauthor=False)).absolute()
+        return platformdirs.user_state_path(_APPLICATION, appauthor=False).absolute()
 
     @cached_property
     def cache_folder(self) -> Path:
         """Keeps what can be made again: the ML environment, clips, tables. Absolute."""
+        if self._cache_folder is not None:
+            return self._cache_folder.absolute()
         import platformdirs
 
-        return (self._cache_folder or platformdirs.user_cache_path(_APPLICATION, appauthor=False)).absolute()
+        return platformdirs.user_cache_path(_APPLICATION, appauthor=False).absolute()

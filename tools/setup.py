@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.install_ml import install_ml
-from tools.paths import ARCHIVE, ML, REQUIREMENTS, ROOT, VENV, python_of
+from tools.paths import ARCHIVE, FROZEN, ML, REQUIREMENTS, ROOT, VENV, python_of
 from tools.processes import run
 
 _STAMP = ".made-from"
@@ -37,6 +37,12 @@ def ensure_ml_environment(torch_index: str | None = None) -> Path:
     return _ensure(
         ML, "the ML environment (2 GB, some minutes)", inputs, lambda python: install_ml(python, torch_index)
     )
+
+
+def ensure_frozen_sidecar() -> Path:
+    """Freeze the sidecar unless what is there is current, and give its executable."""
+    run([ensure_sidecar_environment(), "-m", "tools.build_sidecar", "--no-sizes"], cwd=ROOT)
+    return FROZEN
 
 
 def ensure_archive() -> Path:

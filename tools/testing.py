@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -14,6 +15,7 @@ from typing import IO
 from tools import setup
 from tools.paths import BUILD, ROOT
 from tools.processes import running
+from tools.which_sidecar import VARIABLE
 
 _WITH_PROCESSES = ("tests/e2e", "tests/rpc")
 """Tests that wait for processes more than they compute: they run beside the others."""
@@ -26,6 +28,26 @@ class Part(Enum):
     FAST = "not slow and not archive and not soak"
     USUAL = "not soak"
     ALL = ""
+
+
+STARTING_A_SIDECAR: dict[str, tuple[str, ...]] = {
+    "frozen_processes": ("tests/e2e",),
+    "frozen_rooms": (
+        "tests/tools/test_frozen_sidecar.py",
+        "tests/rpc/test_conformance.py",
+        "tests/rpc/test_connection.py",
+        "tests/rpc/test_lifecycle.py",
+        "tests/rpc/test_limits.py",
+        "tests/rpc/test_lsp_jsonrpc_client.py",
+        "tests/rpc/test_tracing.py",
+        "tests/rpc/test_vscode_client.py",
+        "tests/sidecar/handlers/test_env.py",
+        "tests/sidecar/jobs/test_over_the_wire.py",
+        "tests/sidecar/test_start.py",
+    ),
+    "frozen_ml_runtime": ("tests/ml_runtime/test_raven_export.py",),
+}
+"""The suites of `dev.py test --frozen`: whatever starts a sidecar by tools/which_sidecar.py."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +67,38 @@ def run_tests(part: Part, arguments: Sequence[str]) -> bool:
         setup.ensure_archive()
     options = [*(["-m", part.value] if part.value else []), *arguments]
     elsewhere = [f"--ignore={folder}" for folder in (*_WITH_PROCESSES, _ML)]
-    suites: dict[str, list[str | Path]] = {
-        "rooms": [sidecar, "tests", *elsewhere, *options],
-        "ml_runtime": [ml, _ML, *options],
-    }
+    return _run_suites(
+        {
+            "processes": [sidecar, *_WITH_PROCESSES, *options],
+            "rooms": [sidecar, "tests", *elsewhere, *options],
+            "ml_runtime": [ml, _ML, *options],
+        }
+    )
+
+
+def run_frozen_tests(part: Part, arguments: Sequence[str]) -> bool:
+    """As `run_tests`, with those alone that start a sidecar, which is the frozen one."""
+    os.environ[VARIABLE] = str(setup.ensure_frozen_sidecar())
+    sidecar, ml = setup.ensure_sidecar_environment(), setup.ensure_ml_environment()
+    if part is not Part.FAST:
+        setup.ensure_archive()
+    options = [*(["-m", part.value] if part.value else []), *arguments]
+    interpreters = {"frozen_processes": sidecar, "frozen_rooms": sidecar, "frozen_ml_runtime": ml}
+    return _run_suites(
+        {name: [python, *STARTING_A_SIDECAR[name], *options] for name, python in interpreters.items()},
+    )
+
+
+def _run_suites(suites: Mapping[str, Sequence[str | Path]]) -> bool:
+    """Run the first suite to be seen, the others meanwhile; whether all passed."""
+    first, *others = suites
     BUILD.mkdir(exist_ok=True)
     outcomes = []
     with ExitStack() as stack:
-        meanwhile = {name: stack.enter_context(_in_background(name, command)) for name, command in suites.items()}
-        print(f"dev: tests with processes of their own; those of {' and '.join(suites)} run meanwhile", flush=True)
-        with _suite("processes", [sidecar, *_WITH_PROCESSES, *options]) as suite:
-            outcomes.append(_outcome("processes", suite.wait()))
+        meanwhile = {name: stack.enter_context(_in_background(name, suites[name])) for name in others}
+        print(f"dev: tests of {first}; those of {' and '.join(others)} run meanwhile", flush=True)
+        with _suite(first, suites[first]) as suite:
+            outcomes.append(_outcome(first, suite.wait()))
         for name, child in meanwhile.items():
             outcomes.append(_outcome(name, child.wait()))
             print(f"dev: tests of {name}\n{_log(name).read_text('utf-8', errors='replace')}", flush=True)

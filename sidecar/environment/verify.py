@@ -102,7 +102,7 @@ def probe(python: Path, *, imports: bool, token: CancelToken | None = None) -> P
         It is no Python, or does not run on this machine.
     RequestCancelled
     """
-    arguments: list[str | Path] = [python, "-I", probe_script(), *(["--import"] if imports else [])]
+    arguments = child.python_script(python, probe_script(), *(["--import"] if imports else []))
     try:
         finished = child.run(arguments, token=token, timeout=_IMPORT_SECONDS if imports else _LOOK_SECONDS)
     except TimedOut as error:

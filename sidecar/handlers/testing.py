@@ -141,17 +141,20 @@ def print_noise(params: PrintParams, _call: Call) -> None:
 
 def child(params: ChildParams, call: Call) -> int:
     """A child with our stdout; its process id."""
-    subprocess.run([sys.executable, "-c", f"print({params.text!r})"], check=True)
-    process = children.spawn(
-        [sys.executable, "-c", f"import time; print({params.text!r}, flush=True); time.sleep({params.seconds})"],
-        stdin=children.DEVNULL,
-        stdout=None,
-    )
+    subprocess.run(_chatty(params.text, 0), check=True)
+    process = children.spawn(_chatty(params.text, params.seconds), stdin=children.DEVNULL, stdout=None)
     call.token.on_cancel(lambda: children.kill(process))
     call.begin(Progress(title="child", done=process.pid))
     process.wait()
     call.token.raise_if_cancelled()
     return process.pid
+
+
+def _chatty(text: str, seconds: float) -> list[str]:
+    """A program that prints `text` and stays for `seconds`. A frozen sidecar is no Python, but has a shell."""
+    if getattr(sys, "frozen", False):
+        return ["/bin/sh", "-c", 'echo "$1"; exec sleep "$2"', "sh", text, str(seconds)]
+    return [sys.executable, "-c", f"import time; print({text!r}, flush=True); time.sleep({seconds})"]
 
 
 def rows(params: RowsParams, call: Call) -> list[int]:

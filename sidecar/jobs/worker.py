@@ -56,8 +56,8 @@ class Worker:
         self.python = python
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         try:
-            # -I: neither the user's own packages nor the working folder may replace those of the environment.
-            self._process = child.spawn([python, "-I", script], stderr=child.PIPE, own_session=True)
+            command = child.python_script(python, script)
+            self._process = child.spawn(command, stderr=child.PIPE, own_session=True)
         except RequestFailed as error:
             message = f"The interpreter {python} cannot be started."
             raise EnvironmentNotReady(message, path=python, hint="Set up the ML environment again.") from error

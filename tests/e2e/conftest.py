@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from schemas.env import EnvironmentChoice
 from tools.demo.chorus import write_chorus
 from tools.demo.client import SidecarClient
 from tools.paths import ARCHIVE, ML, ROOT, python_of
+from tools.which_sidecar import sidecar_command
 
 Start = Callable[[], SidecarClient]
 
@@ -47,8 +47,7 @@ def quick_interpreter(folder: Path, ml_python: Path, seconds_per_batch: float = 
 def start_sidecar(folder: Path) -> SidecarClient:
     """A sidecar of its own, with its state, cache and log below `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    command: list[str | Path] = [sys.executable, "-m", "sidecar"]
-    command += ["--state-folder", folder / "state", "--cache-folder", folder / "cache"]
+    command = sidecar_command("--state-folder", folder / "state", "--cache-folder", folder / "cache")
     return SidecarClient(command, stderr=folder / "sidecar.log", cwd=ROOT)
 
 

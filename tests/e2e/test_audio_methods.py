@@ -7,7 +7,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -41,6 +40,7 @@ from schemas.audio import (
 from schemas.folders import Scan, ScanParams
 from tests.sounds import noise, write_sound
 from tools.paths import ROOT
+from tools.which_sidecar import sidecar_command
 
 RATE = 16000
 PATIENCE = 60
@@ -49,7 +49,7 @@ PATIENCE = 60
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     folder = tmp_path_factory.mktemp("sidecar")
-    command = [sys.executable, "-m", "sidecar", "--state-folder", folder / "state", "--cache-folder", folder / "cache"]
+    command = sidecar_command("--state-folder", folder / "state", "--cache-folder", folder / "cache")
     connection = Connection(child.spawn([str(part) for part in command], cwd=ROOT))
     yield connection
     connection.close()
@@ -147,7 +147,7 @@ def test_cancelling_a_page(server, recording):
 
 def test_after_a_cancel_no_further_clip_is_rendered(tmp_path, recording):
     """Of 2,000 quick clips, each two files: what is there soon after the cancel is all that ever comes."""
-    command = [sys.executable, "-m", "sidecar", "--state-folder", tmp_path / "s", "--cache-folder", tmp_path / "c"]
+    command = sidecar_command("--state-folder", tmp_path / "s", "--cache-folder", tmp_path / "c")
     server = Connection(child.spawn([str(part) for part in command], cwd=ROOT))
     blobs, token, begun = tmp_path / "blobs", CancelToken(), threading.Event()
     clips = tuple(
@@ -179,7 +179,7 @@ def shell_pipe(folder: Path, *requests: dict[str, Any]) -> list[dict[str, Any]]:
     (folder / "tmp").mkdir(exist_ok=True)
     environment = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder / "tmp"))}
     lines = "".join(json.dumps({"jsonrpc": "2.0", "id": n, **one}) + "\n" for n, one in enumerate(requests))
-    command = [sys.executable, "-m", "sidecar", "--state-folder", folder / "s", "--cache-folder", folder / "c"]
+    command = sidecar_command("--state-folder", folder / "s", "--cache-folder", folder / "c")
     done = subprocess.run(command, input=lines, capture_output=True, text=True, cwd=ROOT, env=environment, check=True)
     return sorted(map(json.loads, done.stdout.splitlines()), key=lambda reply: reply["id"])
 
@@ -202,7 +202,7 @@ def test_files_outlive_a_shell_pipe_for_ten_minutes(tmp_path, recording):
 
 
 def test_files_are_delivered_into_the_clients_folder(tmp_path, recording):
-    command = [sys.executable, "-m", "sidecar", "--state-folder", tmp_path / "s", "--cache-folder", tmp_path / "c"]
+    command = sidecar_command("--state-folder", tmp_path / "s", "--cache-folder", tmp_path / "c")
     server = Connection(child.spawn([str(part) for part in command], cwd=ROOT))
     try:
         ask(server, "initialize", InitializeParams(blob_folder=str(tmp_path / "blobs")), msgspec.Raw)

@@ -12,7 +12,6 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -34,6 +33,7 @@ from tests.e2e.conftest import TOAD, quick_interpreter
 from tests.sounds import noise, write_sound
 from tools.demo.client import Refused, SidecarClient
 from tools.paths import ROOT
+from tools.which_sidecar import sidecar_command
 
 pytestmark = [pytest.mark.ml, pytest.mark.soak, pytest.mark.skipif(os.name == "nt", reason="signals")]
 
@@ -155,8 +155,8 @@ class Ordeal:
 
     def run_once(self, config: Config) -> JobReport | None:
         """None where the sidecar was killed, or the worker once too often."""
-        command = [*self.prefix, sys.executable, "-m", "sidecar"]
-        command += ["--state-folder", str(self.folder / "state"), "--cache-folder", str(self.folder / "cache")]
+        folders = ["--state-folder", self.folder / "state", "--cache-folder", self.folder / "cache"]
+        command = [*self.prefix, *sidecar_command(*folders)]
         with SidecarClient(command, stderr=self.folder / "sidecar.log", cwd=ROOT) as self.sidecar:
             method, params = "inference/run", RunParams(config=config, environment=self.environment)
             if self.job_folder is not None:

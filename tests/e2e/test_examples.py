@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import msgspec
@@ -17,6 +16,7 @@ from schemas.models import PrepareParams
 from tools.demo.chorus import write_chorus
 from tools.demo.client import SidecarClient
 from tools.paths import ML, ROOT
+from tools.which_sidecar import sidecar_command
 
 pytestmark = pytest.mark.ml
 
@@ -40,7 +40,7 @@ def folder(tmp_path_factory, ml_python):
 
 @pytest.fixture(scope="module")
 def client(folder):
-    command = [sys.executable, "-m", "sidecar", "--state-folder", folder / "state", "--cache-folder", folder / "cache"]
+    command = sidecar_command("--state-folder", folder / "state", "--cache-folder", folder / "cache")
     with pytest.MonkeyPatch.context() as patched:
         # Imported weights must not go into the cache of whoever runs the tests.
         patched.setenv("TORCH_HOME", str(folder / "torch"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 
 import pytest
 
@@ -13,6 +12,7 @@ from schemas.jobs import JobReport, RunParams
 from tests.e2e.conftest import toad_config
 from tools.demo.client import SidecarClient
 from tools.paths import ROOT
+from tools.which_sidecar import sidecar_command
 
 pytestmark = pytest.mark.ml
 ALONE = ["unshare", "--net", "--map-root-user"]
@@ -25,7 +25,7 @@ def can_cut_the_network() -> bool:
 @pytest.mark.skipif(not can_cut_the_network(), reason="no network namespace can be had here (unshare --net)")
 def test_a_job_runs_in_an_empty_network_namespace(ml_python, chorus, tmp_path):
     folders = ["--state-folder", tmp_path / "state", "--cache-folder", tmp_path / "cache"]
-    command = [*ALONE, sys.executable, "-m", "sidecar", *folders]
+    command = [*ALONE, *sidecar_command(*folders)]
     config = toad_config(chorus, tmp_path / "output")
 
     with SidecarClient(command, stderr=tmp_path / "sidecar.log", cwd=ROOT) as sidecar:

@@ -12,6 +12,7 @@ from opensoundscape.annotations import BoxedAnnotations
 from schemas.scores import Exported, ExportParams, LoadParams, ScoreTable
 from tools.demo.client import SidecarClient
 from tools.paths import ROOT, VENV, python_of
+from tools.which_sidecar import sidecar_command
 
 HERTZ = {"low_f": float, "high_f": float, "start_time": float, "end_time": float, "Score": float}
 
@@ -21,7 +22,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SidecarClient]:
     python, folder = python_of(VENV), tmp_path_factory.mktemp("sidecar")
     if not python.exists():
         pytest.skip("the sidecar's environment .venv is not there: run `python3 dev.py setup`")
-    command = [python, "-m", "sidecar", "--state-folder", folder / "state", "--cache-folder", folder / "cache"]
+    command = sidecar_command("--state-folder", folder / "state", "--cache-folder", folder / "cache", python=python)
     with SidecarClient(command, cwd=ROOT) as client:
         yield client
 

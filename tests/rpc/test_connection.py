@@ -20,7 +20,7 @@ from rpc.connection import Connection
 from rpc.errors import InvalidParams, MethodNotFound, RequestCancelled, WorkerCrashed
 from rpc.methods import Params
 from sidecar.handlers.testing import BytesParams, RowsParams, SleepParams
-from tests.rpc.wire import PATIENCE_SECONDS, ROOT, wait_until
+from tests.rpc.wire import PATIENCE_SECONDS, ROOT, command, wait_until
 
 
 class Wrong(Params, frozen=True):
@@ -29,7 +29,7 @@ class Wrong(Params, frozen=True):
 
 @pytest.fixture
 def process() -> Iterator[child.Process]:
-    argv = [sys.executable, "-m", "sidecar", "--test-methods"]
+    argv = command("--test-methods")
     process = child.spawn(argv, cwd=ROOT, env=dict(os.environ), own_session=True)
     yield process
     child.kill(process)

@@ -1,6 +1,6 @@
 """A client for tests: a real server process, raw bytes in, parsed messages out.
 
-It shares no code with rpc/: what both got wrong would pass unseen otherwise.
+It shares no code with rpc/ (tools/which_sidecar.py imports none): what both got wrong would pass unseen otherwise.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import os
 import queue
 import random
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from tools.which_sidecar import sidecar_command
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 20.0
@@ -24,7 +25,7 @@ CLOSED = object()
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "sidecar", *arguments]
+    return sidecar_command(*arguments)
 
 
 def framed(body: bytes, framing: str) -> bytes:

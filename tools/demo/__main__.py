@@ -34,6 +34,7 @@ from tools.demo.client import Refused, SidecarClient
 from tools.demo.sheet import Card, write_sheet
 from tools.demo.terminal import Bar, say, table
 from tools.paths import DEMO_OUTPUT, DEV_STATE, ROOT
+from tools.which_sidecar import sidecar_command
 
 ROWS = 12
 TOAD = RibbitModel(
@@ -273,8 +274,8 @@ def main() -> None:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options.output.mkdir(parents=True, exist_ok=True)
-    command: list[str | Path] = [sys.executable, "-m", "sidecar"]
-    command += ["--state-folder", options.state / "state", "--cache-folder", options.state / "cache"]
+    folders = ["--state-folder", options.state / "state", "--cache-folder", options.state / "cache"]
+    command = sidecar_command(*folders)
     log = options.output / "sidecar.log"
     try:
         with SidecarClient(command, stderr=log) as sidecar:

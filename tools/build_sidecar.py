@@ -1,0 +1,112 @@
+"""Freeze the sidecar into dist/sidecar/ by sidecar.spec, see that it answers, print what takes the space.
+
+Run by `python3 dev.py build-sidecar` with the interpreter of `.venv`; where nothing has changed it does not build. A
+build that fails leaves the one before it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+from tools.freezing.stamp import STAMP, digest, is_current
+from tools.freezing.weight import table, weigh
+from tools.paths import BUILD, FROZEN, ROOT
+from tools.processes import CommandFailed, run
+
+_WORK = BUILD / "sidecar"
+_NEW = BUILD / "sidecar-new"
+_FIRST_REPLY_SECONDS = 60.0
+_HEALTH = b'{"jsonrpc":"2.0","id":1,"method":"health"}\n'
+
+
+def main() -> int:
+    """Build; the exit code."""
+    parser = argparse.ArgumentParser(prog="dev.py build-sidecar", description=__doc__)
+    parser.add_argument("--again", action="store_true", help="also where nothing has changed")
+    parser.add_argument("--no-sizes", action="store_true", help="do not weigh what was built")
+    options = parser.parse_args()
+    made_from = digest()
+    if options.again or not is_current(made_from):
+        return _build_anew(made_from) or _tell(options)
+    print(f"dev: {FROZEN.relative_to(ROOT)} is current")
+    return _tell(options)
+
+
+def _build_anew(made_from: str) -> int:
+    if not can_freeze():
+        print("dev: PyInstaller needs a Python with a shared library (configure --enable-shared); this one is static.")
+        return 1
+    started = time.monotonic()
+    try:
+        build()
+    except (CommandFailed, BuildFailed) as error:
+        print(f"dev: {error}")
+        return 1
+    STAMP.write_text(made_from)
+    print(f"dev: {FROZEN.relative_to(ROOT)} was built in {time.monotonic() - started:.0f} s", flush=True)
+    return 0
+
+
+def _tell(options: argparse.Namespace) -> int:
+    if not options.no_sizes:
+        print(table(weigh(FROZEN.parent)))
+    return 0
+
+
+class BuildFailed(Exception):
+    """What was built does not work."""
+
+
+def can_freeze() -> bool:
+    """Whether this interpreter has its library apart, as PyInstaller needs it. Windows' and macOS' always do."""
+    return sys.platform in ("win32", "darwin") or bool(sysconfig.get_config_var("Py_ENABLE_SHARED"))
+
+
+def build() -> None:
+    """Freeze aside, ask for health, then take the place of what was there.
+
+    Raises
+    ------
+    CommandFailed, BuildFailed
+        PyInstaller failed; the executable does not answer as it should.
+    """
+    print("dev: freezing the sidecar (a minute)", flush=True)
+    shutil.rmtree(_NEW, ignore_errors=True)
+    places: list[str | Path] = ["--workpath", _WORK, "--distpath", _NEW]
+    freeze: list[str | Path] = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--clean", "--log-level", "WARN"]
+    # With the hash seed free, the order in sets changes the bytes of what is frozen from build to build.
+    run([*freeze, *places, ROOT / "sidecar.spec"], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "0"})
+    _see_that_it_answers(_NEW / "sidecar" / FROZEN.name)
+    FROZEN.parent.parent.mkdir(exist_ok=True)
+    STAMP.unlink(missing_ok=True)
+    shutil.rmtree(FROZEN.parent, ignore_errors=True)
+    (_NEW / "sidecar").rename(FROZEN.parent)
+    _NEW.rmdir()
+
+
+def _see_that_it_answers(executable: Path) -> None:
+    try:
+        finished = subprocess.run(
+            [executable], input=_HEALTH, capture_output=True, timeout=_FIRST_REPLY_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BuildFailed(f"The frozen sidecar cannot be asked: {error}") from error
+    try:
+        healthy = json.loads(finished.stdout)["result"]["frozen"] is True
+    except (ValueError, KeyError):
+        healthy = False
+    if not healthy:
+        said = finished.stderr.decode(errors="replace")[-2000:]
+        raise BuildFailed(f"The frozen sidecar does not answer as it should (exit code {finished.returncode}): {said}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""What takes the space in the frozen sidecar.
+
+What lives here: sizes of its files by what they belong to. What must not: bars (benchmarks/startup.py).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+_LEVEL = 6
+_PIECE = 1 << 20
+_MEGABYTE = 1e6
+_OURS = {"ml_runtime", "rpc", "schemas", "survey"}
+_SOUND = {"_soundfile_data", "soundfile", "soxr"}
+
+
+class Weight(NamedTuple):
+    """Of one part or of all: how many files, their bytes, and their bytes compressed one by one (zlib, level 6)."""
+
+    part: str
+    files: int
+    size: int
+    compressed: int
+
+
+def weigh(folder: Path) -> list[Weight]:
+    """Each part of the bundle in `folder`, the heaviest first."""
+    files: dict[str, list[Path]] = {}
+    for path in files_of(folder):
+        files.setdefault(_part(path.relative_to(folder)), []).append(path)
+    with ThreadPoolExecutor() as pool:
+        weights = [
+            Weight(
+                part,
+                len(paths),
+                sum(path.stat().st_size for path in paths),
+                sum(pool.map(_compressed_size, paths)),
+            )
+            for part, paths in files.items()
+        ]
+    return sorted(weights, key=lambda weight: -weight.size)
+
+
+def total(weights: list[Weight]) -> Weight:
+    """All of them together."""
+    return Weight(
+        "all",
+        sum(weight.files for weight in weights),
+        sum(weight.size for weight in weights),
+        sum(weight.compressed for weight in weights),
+    )
+
+
+def files_of(folder: Path) -> Iterator[Path]:
+    """Every regular file, links left out: what they name is counted where it lies."""
+    return (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
+
+
+def table(weights: list[Weight]) -> str:
+    """The weights as a table in Markdown, in megabytes (1 MB = 1,000,000 bytes)."""
+    lines = ["| part | files | MB | compressed MB |", "|---|---:|---:|---:|"]
+    for weight in [*weights, total(weights)]:
+        megabytes = f"{weight.size / _MEGABYTE:.1f} | {weight.compressed / _MEGABYTE:.1f}"
+        lines.append(f"| {weight.part} | {weight.files} | {megabytes} |")
+    return "\n".join(lines)
+
+
+def _part(path: Path) -> str:
+    """What a file belongs to: a library with its shared objects, Python itself, our source, the executable."""
+    top = path.parts[0] if path.parts[0] != "_internal" or len(path.parts) == 1 else path.parts[1]
+    name = top.lstrip("_").partition(".")[0].partition("-")[0]
+    if top in _OURS and path.parts[0] != "_internal":
+        return "our source, for the worker"
+    if len(path.parts) == 1:
+        return "executable, with Python modules"
+    if top in _SOUND or name in {"soxr", "soundfile"}:
+        return "sound (libsndfile, soxr)"
+    if name.startswith("libpython") or top in {"lib-dynload", "base_library.zip"} or name == "python3":
+        return "Python and its standard library"
+    if name.startswith("lib") and len(path.parts) == 2:
+        return "libraries of the system"
+    return name
+
+
+def _compressed_size(path: Path) -> int:
+    packer = zlib.compressobj(_LEVEL)
+    with path.open("rb") as file:
+        return sum(len(packer.compress(piece)) for piece in iter(lambda: file.read(_PIECE), b"")) + len(packer.flush())

@@ -18,7 +18,7 @@ FORBIDDEN = (
     *("torch", "torchvision", "torchaudio", "opensoundscape", "bioacoustics_model_zoo", "onnxruntime", "tensorflow"),
     *("numba", "llvmlite", "sklearn", "librosa", "timm", "ml_runtime"),
     *("pandas", "pyarrow", "polars", "fsspec", "matplotlib", "PIL", "tkinter", "_tkinter", "IPython"),
-    *("pytest", "hypothesis", "setuptools", "pkg_resources", "pip", "wheel"),
+    *("pytest", "hypothesis", "setuptools", "pkg_resources", "pip"),
 )
 """No module and no file of these may be in it, whatever a hook thinks."""
 

@@ -8,7 +8,7 @@ the run began (`startedAt` in job.json) is done by it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,16 +45,32 @@ def remember(folder: JobFolder, found: Sequence[Path], events: Sequence[AnyEvent
     rpc.errors.DiskFull, rpc.errors.PermissionRefused, rpc.errors.RequestFailed
         The list cannot be read or written.
     """
-    before = _read(folder.recordings_path)
+    before = read_recordings(folder)
     last = last_events(events)
     known, present = set(before), {path_to_wire(path) for path in found}
     vanished = [file for file in before if file not in present and _is_missed(last.get(file))]
     recordings = (*found, *(path_from_wire(file) for file in vanished))
     added = tuple(path for path in found if path_to_wire(path) not in known) if before else ()
     if added or vanished or len(known) != len(recordings):
-        lines = b"".join(msgspec.json.encode(path_to_wire(path)) + b"\n" for path in recordings)
-        atomic.write_bytes(folder.recordings_path, lines)
+        write_recordings(folder, map(path_to_wire, recordings))
     return Recordings(recordings, added)
+
+
+def read_recordings(folder: JobFolder) -> list[str]:
+    """The recordings of the last run; none before the first. Raises as `remember`."""
+    path = folder.recordings_path
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise from_os_error(error, path, "read") from error
+    return [str(msgspec.json.decode(line)) for line in content.splitlines()]
+
+
+def write_recordings(folder: JobFolder, files: Iterable[str]) -> None:
+    """Keep the list of recordings for the next run. Raises as `remember`."""
+    atomic.write_bytes(folder.recordings_path, b"".join(msgspec.json.encode(file) + b"\n" for file in files))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +133,3 @@ def _is_missed(last: AnyEvent | None) -> bool:
     if isinstance(last, Failed):
         return last.code == _GONE
     return not isinstance(last, Done)
-
-
-def _read(path: Path) -> list[str]:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise from_os_error(error, path, "read") from error
-    return [str(msgspec.json.decode(line)) for line in content.splitlines()]

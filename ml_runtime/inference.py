@@ -1,15 +1,20 @@
 """Inference without a sidecar, for clusters and scripts: `python ml_runtime/inference.py --config config.json`.
 
+With `--shard 3/20` it scores the third of twenty shares of the recordings, in a folder of that share's own below
+`<output.folder>/<name>` or --job-folder; the same line again goes on with it. `--merge` joins what the shards have
+scored (docs/hpc.md).
+
 What lives here: argv, the job folder's creation and state, progress as JSON lines. What must not: how a job is run
-(run.py, the same code as the worker's).
+(run.py, the same code as the worker's) or shards are joined (merge.py).
 
 stdout carries JSON, one object a line: {"progress": {...}} while it runs, then {"result": {...}} or {"error": {...}}.
-The result is that of inference/run. Log lines go to stderr and into the job's log.txt.
+The result is that of inference/run, for --merge a MergeReport. Log lines go to stderr and into the job's log.txt.
 
 Exit codes: 0 every recording is scored, but for those that are no sound (failures.csv, code 1002); 1 the job failed, or
-a recording is missing or failed for any other reason (failures.csv); 2 wrong usage or a config that cannot be used; 75
-stopped before the end (signal, full disk, memory used up, the folder of the recordings gone, job folder in use): go on
-with `--resume JOB_FOLDER`. A process that was killed can be resumed too.
+a recording is missing or failed for any other reason (failures.csv, missing.csv); 2 nothing was begun: wrong usage, or
+a config that cannot be used, with these recordings, on this disk; 75 stopped before the end (signal, full disk, memory
+used up, the folder of the recordings gone, job folder in use): go on with `--resume JOB_FOLDER`, or with the same line
+for a shard. A process that was killed can be resumed too.
 """
 
 from __future__ import annotations
@@ -29,8 +34,10 @@ if TYPE_CHECKING:
 
     from rpc.cancel import CancelToken
     from rpc.errors import RpcError
+    from schemas.config import Config
     from schemas.jobs import JobState
     from survey.job_folder import JobFolder, JobRecord
+    from survey.shards import Shard
 
     Print = Callable[[str, msgspec.Struct], None]
 
@@ -43,9 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run or resume one job; the exit code is described above."""
     parser = _parser()
     arguments = parser.parse_args(argv)
-    if arguments.config is None and arguments.resume is None:
-        parser.error("give --config, or --resume to go on with a job")
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    _check_usage(parser, arguments)
     from rpc import logs
     from rpc.cancel import CancelToken
     from rpc.errors import RpcError
@@ -61,13 +67,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: token.cancel())
     tell = _printer(out)
+    begun = False
     try:
-        folder = _open_folder(arguments)
+        if arguments.merge is not None:
+            return _merge(arguments, token, tell)
+        folder, config = _open_folder(arguments, token)
         with folder.lock():
+            if arguments.shard is not None and config is not None:
+                _begin_shard(folder, config, arguments.shard)
+            begun = True
             return _run(folder, token, tell, trust=arguments.trust)
     except RpcError as error:
         tell("error", error.to_wire())
-        return _exit_code(error)
+        return _exit_code(error, begun=begun)
     finally:
         logs.flush()
 
@@ -148,39 +160,110 @@ def _left_out(folder: JobFolder) -> bool:
         return any(int(row["code"]) != DecodeFailed.code for row in csv.DictReader(stream))
 
 
-def _open_folder(arguments: argparse.Namespace) -> JobFolder:
-    """The job folder to work in: a new one, or the one to go on with.
+def _open_folder(arguments: argparse.Namespace, token: CancelToken) -> tuple[JobFolder, Config | None]:
+    """The job folder to work in, and the config given: a new folder, a shard's, or the one to go on with.
 
-    A config given with --resume must ask for the same scores as the job's own.
+    Nothing is made before it is known that a run can start.
     """
     from datetime import UTC, datetime
 
-    from rpc.errors import ConfigInvalid
-    from survey.config import differences, load_config
+    from survey.job_folder import JobFolder
+    from survey.preflight import check_ready
+
+    config = _config_of(arguments)
+    if arguments.resume is not None:
+        folder = JobFolder.open(arguments.resume)
+        if config is not None:
+            _refuse_changed(folder, config)
+        return folder, config
+    assert config is not None
+    check_ready(config, token, trust=arguments.trust)
+    if arguments.shard is None:
+        return JobFolder.create(config, datetime.now(UTC)), config
+    folder = _shared_folder(arguments, config).shard(arguments.shard)
+    folder.make()
+    return folder, config
+
+
+def _begin_shard(folder: JobFolder, config: Config, shard: Shard) -> None:
+    """Begin or go on with a shard, whose lock is held; what its scores do not depend on is as `config` says now."""
+    from datetime import UTC, datetime
+
+    if folder.config_path.exists():
+        _refuse_changed(folder, config)
+    folder.begin(config, datetime.now(UTC), shard=shard)
+    if folder.read_config() != config:
+        folder.write_config(config)
+
+
+def _merge(arguments: argparse.Namespace, token: CancelToken, tell: Print) -> int:
+    """Join the shards; the exit code."""
+    from datetime import UTC, datetime
+
+    from ml_runtime.merge import merge
+    from ml_runtime.shard_folders import find_shards, refuse_different
+    from rpc.call import Progress
+
+    config = _config_of(arguments)
+    folder = _shared_folder(arguments, config)
+    shards = find_shards(folder, arguments.merge)
+    refuse_different(shards, config or shards[0].config, "the config given" if config else shards[0].label)
+    config = config or shards[0].config
+    folder.make()
+    with folder.lock():
+        folder.begin(config, datetime.now(UTC))
+        if folder.read_config() != config:
+            folder.write_config(config)
+        report = merge(folder, shards, config, token, lambda message: tell("progress", Progress(message=message)))
+    for warning in report.warnings:
+        sys.stderr.write(f"{warning}\n")
+    tell("result", report)
+    return 0 if report.state == "completed" and not _left_out(folder) else _EXIT_FAILED
+
+
+def _shared_folder(arguments: argparse.Namespace, config: Config | None) -> JobFolder:
+    """The folder that the shards share."""
     from survey.job_folder import JobFolder
 
-    loaded = None if arguments.config is None else load_config(arguments.config)
-    for warning in loaded.warnings if loaded else ():
+    if arguments.job_folder is not None:
+        return JobFolder(arguments.job_folder.absolute())
+    assert config is not None
+    return JobFolder.shared(config)
+
+
+def _config_of(arguments: argparse.Namespace) -> Config | None:
+    from survey.config import load_config
+
+    if arguments.config is None:
+        return None
+    loaded = load_config(arguments.config)
+    for warning in loaded.warnings:
         sys.stderr.write(f"{warning}\n")
-    if arguments.resume is None:
-        assert loaded is not None
-        return JobFolder.create(loaded.config, datetime.now(UTC))
-    folder = JobFolder.open(arguments.resume)
-    if loaded is not None:
-        changed = differences(folder.read_config(), loaded.config)
-        if changed:
-            message = f"The config differs from that of the job in {folder.path}: {', '.join(changed)}."
-            raise ConfigInvalid(message, path=arguments.config, hint="Start a new job with it.")
-    return folder
+    return loaded.config
 
 
-def _exit_code(error: RpcError) -> int:
-    from rpc.errors import ConfigInvalid, OutOfMemory, RequestCancelled
+def _refuse_changed(folder: JobFolder, config: Config) -> None:
+    """Raise ConfigInvalid unless `config` asks for the same scores as that of the job in `folder`."""
+    from rpc.errors import ConfigInvalid
+    from survey.config import differences
+
+    changed = differences(folder.read_config(), config)
+    if changed:
+        message = f"The config differs from that of the job in {folder.path}: {', '.join(changed)}."
+        raise ConfigInvalid(message, path=folder.config_path, hint="Start a new job with it.")
+
+
+def _exit_code(error: RpcError, *, begun: bool) -> int:
+    """`begun`: whether there is a job that could be gone on with."""
+    from rpc.errors import Busy, ConfigInvalid, OutOfMemory, RequestCancelled
 
     if isinstance(error, ConfigInvalid):
         return _EXIT_USAGE
-    goes_on = error.retryable or isinstance(error, RequestCancelled | OutOfMemory)
-    return _EXIT_RESUMABLE if goes_on else _EXIT_FAILED
+    if isinstance(error, RequestCancelled | Busy):
+        return _EXIT_RESUMABLE
+    if not begun:
+        return _EXIT_USAGE
+    return _EXIT_RESUMABLE if error.retryable or isinstance(error, OutOfMemory) else _EXIT_FAILED
 
 
 def _printer(descriptor: int | None) -> Print:
@@ -206,11 +289,41 @@ def _now() -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="inference.py", description="Score recordings with a model.")
-    parser.add_argument("--config", type=Path, help="the config file; starts a new job unless --resume is given")
-    parser.add_argument("--resume", type=Path, metavar="JOB_FOLDER", help="go on with the job in this folder")
-    parser.add_argument("--trust", action="store_true", help="allow running code that the model file carries")
-    parser.add_argument("--quiet", action="store_true", help="log warnings only")
+    add = parser.add_argument
+    add("--config", type=Path, help="the config file; starts a new job unless --resume is given")
+    add("--resume", type=Path, metavar="JOB_FOLDER", help="go on with the job in this folder")
+    add("--shard", metavar="3/20", help="score the third of twenty shares of the recordings, or go on with it")
+    add(
+        "--merge",
+        type=Path,
+        nargs="*",
+        metavar="FOLDER",
+        help="join the shards, also those in these folders, in one job",
+    )
+    add("--job-folder", type=Path, metavar="FOLDER", help="what the shards share; by default <output.folder>/<name>")
+    add("--trust", action="store_true", help="allow running code that the model file carries")
+    add("--quiet", action="store_true", help="log warnings only")
     return parser
+
+
+def _check_usage(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """End with code 2 and the usage where arguments do not fit together. The shard is parsed."""
+    from rpc.errors import ConfigInvalid
+    from survey.shards import parse_shard
+
+    modes = [name for name in ("resume", "shard", "merge") if getattr(arguments, name) is not None]
+    if len(modes) > 1:
+        parser.error(f"--{modes[0]} and --{modes[1]} do not go together")
+    if arguments.job_folder is not None and modes[:1] not in (["shard"], ["merge"]):
+        parser.error("--job-folder belongs to --shard and --merge")
+    has_place = arguments.job_folder is not None and arguments.merge is not None
+    if arguments.config is None and arguments.resume is None and not has_place:
+        parser.error("give --config, or --resume to go on with a job")
+    if arguments.shard is not None:
+        try:
+            arguments.shard = parse_shard(arguments.shard)
+        except ConfigInvalid as error:
+            parser.error(f"--shard: {error.message}")
 
 
 def _entry() -> int:

@@ -30,7 +30,9 @@ from ml_runtime.models.protocol import Model, ModelCard
 from ml_runtime.models.registry import ModelProvider
 from ml_runtime.pipeline.ahead import Ahead, Opened, Unreadable, read_ahead
 from ml_runtime.pipeline.batches import Scorer
+from ml_runtime.pipeline.choices import Choice, Choices, key_of
 from ml_runtime.pipeline.memory import Thrifty
+from ml_runtime.pipeline.tuning import WORTH_BYTES, Tuned, Tuning
 from ml_runtime.presence import Presence
 from ml_runtime.standing import Standing, check_same_basis, take_stock
 from rpc.call import Progress
@@ -45,14 +47,12 @@ from survey.job_folder import JobFolder
 from survey.ledger import Done, Ledger, last_events
 from survey.parts import Basis, Keep, Layout, Part, PartWriter, read_parts
 from survey.paths import path_to_wire
-from survey.provenance import Provenance
-from survey.room import Results, check_room
+from survey.room import Results, check_room, dense_layout
 from survey.shards import share_of
 
 OnProgress = Callable[[Progress], None]
 
 _LOG = logging.getLogger(__name__)
-_DENSE_UP_TO = 500
 _BEST_KEPT = 3
 _LARGEST_CHUNK = 16
 _MOST_THREADS = 4
@@ -70,9 +70,7 @@ class _Plan:
     basis: Basis
     keep: Keep
     columns: NDArray[np.intp] | None
-    batch_size: int
     ahead: Ahead
-    made_with: Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +83,17 @@ class _Extent:
 
 
 def run_job(
-    folder: JobFolder, provider: ModelProvider, token: CancelToken, on_progress: OnProgress, *, trust: bool = False
+    folder: JobFolder,
+    provider: ModelProvider,
+    token: CancelToken,
+    on_progress: OnProgress,
+    *,
+    trust: bool = False,
+    choices: Choices | None = None,
 ) -> JobOutcome:
     """Score what the config in `folder` names and its parts do not hold yet, and write the results.
+
+    `choices` remembers how models run fastest on this machine.
 
     Raises
     ------
@@ -115,15 +121,14 @@ def run_job(
     standing = take_stock(recordings.all, parts)
     check_room(folder.path, _results(plan), [path for path in standing.stamps if path not in standing.complete])
     _log_start(folder, plan, standing)
-    threads = plan.ahead.threads
-    results.write_environment(folder, model.card, plan.made_with, repairs_made(), threads)
+    tuned = _tuned(plan, standing, choices, token, tell)
     _enter_what_parts_know(ledger, standing)
     run = history.look_back(folder, standing, ledger.read())
     skipped = len(standing.complete) - run.tally.files_done
-    tally = _score(folder, plan, standing, run, token, on_progress)
+    tally = _score(folder, plan, tuned, standing, run, token, on_progress)
     tell("writing the results")
     elapsed = run.elapsed_seconds() if run.clips_before else time.monotonic() - begun
-    return _finish(folder, plan, standing, tally, _Extent(skipped, len(recordings.added), elapsed))
+    return _finish(folder, plan, tuned, standing, tally, _Extent(skipped, len(recordings.added), elapsed))
 
 
 def _find(folder: JobFolder, config: Config, token: CancelToken) -> Sequence[Path]:
@@ -154,8 +159,16 @@ def _plan(config: Config, model: Model) -> _Plan:
     batch_size = card.batch_size if config.inference.batch_size == "auto" else config.inference.batch_size
     threads = _reader_threads(config.inference, card)
     ahead = Ahead(threads=threads, chunk=min(batch_size, _LARGEST_CHUNK))
-    made_with = results.made_with(card, basis, batch_size)
-    return _Plan(config, model, basis, _keep(config.output, card), columns, batch_size, ahead, made_with)
+    return _Plan(config, model, basis, _keep(config.output, card), columns, ahead)
+
+
+def _tuned(
+    plan: _Plan, standing: Standing, choices: Choices | None, token: CancelToken, tell: Callable[[str], None]
+) -> Tuned:
+    inference, card = plan.config.inference, plan.model.card
+    key = key_of(card, inference.precision, inference.plan, inference.batch_size)
+    left = sum(stamp.size for path, stamp in standing.stamps.items() if path not in standing.complete)
+    return Tuned(plan.model, Tuning(inference, choices, key, left >= WORTH_BYTES), token, tell)
 
 
 def _results(plan: _Plan) -> Results:
@@ -179,9 +192,7 @@ def _columns(inference: InferenceConfig, card: ModelCard) -> NDArray[np.intp] | 
 
 
 def _layout(output: OutputConfig, classes: Sequence[str]) -> Layout:
-    if output.layout == "auto":
-        return "dense" if len(classes) <= _DENSE_UP_TO else "sparse"
-    return output.layout
+    return "dense" if dense_layout(output, len(classes)) else "sparse"
 
 
 def _keep(output: OutputConfig, card: ModelCard) -> Keep:
@@ -199,10 +210,16 @@ def _reader_threads(inference: InferenceConfig, card: ModelCard) -> int:
 
 
 def _score(
-    folder: JobFolder, plan: _Plan, standing: Standing, run: Run, token: CancelToken, on_progress: OnProgress
+    folder: JobFolder,
+    plan: _Plan,
+    tuned: Tuned,
+    standing: Standing,
+    run: Run,
+    token: CancelToken,
+    on_progress: OnProgress,
 ) -> Tally:
     """Score every recording that is not complete."""
-    writer = PartWriter(folder.scores_path, plan.basis, plan.keep, plan.made_with)
+    writer = PartWriter(folder.scores_path, plan.basis, plan.keep)
     ledger = Ledger(folder.ledger_path)
     presence = Presence(plan.config.input)
     books = Books(writer, ledger, standing, presence, tally=run.tally)
@@ -213,8 +230,13 @@ def _score(
     for path in (path for path in unfinished if path in run.guilty):
         books.fail(path, history.passed_over(path))
         meter.passed_over(path)
+
+    def settled(choice: Choice) -> None:
+        writer.made_with = results.made_with(plan.model.card, plan.basis, choice.batch_size, choice.plan)
+        results.write_environment(folder, plan.model.card, writer.made_with, repairs_made(), plan.ahead.threads)
+
     try:
-        _run_pipeline(plan, standing, _in_turn(unfinished, run), books, meter, token, on_progress)
+        _run_pipeline(plan, tuned, standing, _in_turn(unfinished, run), books, meter, settled, token, on_progress)
     except Exception:
         # Whatever stopped the job: what is scored stays, if there is room for it.
         with contextlib.suppress(RequestFailed):
@@ -233,16 +255,18 @@ def _in_turn(unfinished: Sequence[Path], run: Run) -> Sequence[Sequence[Path]]:
 
 def _run_pipeline(
     plan: _Plan,
+    tuned: Tuned,
     standing: Standing,
     turns: Sequence[Sequence[Path]],
     books: Books,
     meter: Meter,
+    settled: Callable[[Choice], None],
     token: CancelToken,
     on_progress: OnProgress,
 ) -> None:
     inference = plan.config.inference
-    scorer = Scorer(Thrifty(plan.model), plan.batch_size, inference.activation, plan.columns, token)
-    message = "scoring"
+    scorer = Scorer(Thrifty(tuned), lambda: tuned.batch_size, inference.activation, plan.columns, token)
+    message, told = "scoring", False
     on_progress(meter.progress(books.tally, message))
     reported = time.monotonic()
     overlap = inference.clip_overlap_seconds
@@ -255,6 +279,9 @@ def _run_pipeline(
                 elif isinstance(event, Unreadable):
                     meter.passed_over(event.path)
                     _LOG.warning("%s", event.error.message)
+                if not told and tuned.choice is not None:
+                    settled(tuned.choice)
+                    told = True
                 books.enter(event)
                 if time.monotonic() - reported >= _REPORT_SECONDS:
                     on_progress(meter.progress(books.tally, message))
@@ -283,14 +310,16 @@ def _enter_what_parts_know(ledger: Ledger, standing: Standing) -> None:
     ledger.append(*missing)
 
 
-def _finish(folder: JobFolder, plan: _Plan, standing: Standing, tally: Tally, extent: _Extent) -> JobOutcome:
+def _finish(
+    folder: JobFolder, plan: _Plan, tuned: Tuned, standing: Standing, tally: Tally, extent: _Extent
+) -> JobOutcome:
     parts = read_parts(folder.scores_path)
     order = [standing.stamps[path].file for path in standing.recordings if path in standing.stamps]
     outputs = results.write_tables(folder, plan.config, parts, plan.basis, order)
     failures = _in_order_of_input(tally.failures, standing.recordings)
     results.write_failures(folder, failures)
     skipped = extent.files_skipped
-    results.write_summary(folder, _summary(plan, standing, parts, tally, extent))
+    results.write_summary(folder, _summary(plan, tuned.choice, standing, parts, tally, extent))
     total = len(standing.recordings)
     _LOG.info("%d recordings: %d done, %d failed, %d before", total, tally.files_done, tally.files_failed, skipped)
     return JobOutcome(
@@ -315,7 +344,9 @@ def _in_order_of_input(failures: Sequence[Failure], recordings: Sequence[Path]) 
     return sorted(failures, key=lambda failure: place[failure.path])
 
 
-def _summary(plan: _Plan, standing: Standing, parts: Sequence[Part], tally: Tally, extent: _Extent) -> results.Summary:
+def _summary(
+    plan: _Plan, choice: Choice | None, standing: Standing, parts: Sequence[Part], tally: Tally, extent: _Extent
+) -> results.Summary:
     held = [scored for part in parts for scored in part.header.ranges]
     threshold, top_k = results.kept_by(plan.keep, plan.basis.layout)
     return results.Summary(
@@ -328,6 +359,10 @@ def _summary(plan: _Plan, standing: Standing, parts: Sequence[Part], tally: Tall
         clip_seconds=plan.model.card.clip_seconds,
         clip_overlap_seconds=plan.config.inference.clip_overlap_seconds,
         activation=plan.config.inference.activation,
+        precision=plan.config.inference.precision,
+        plan=None if choice is None else choice.plan,
+        batch_size=None if choice is None else choice.batch_size,
+        deviation=None if choice is None else choice.deviation,
         files_total=len(standing.recordings),
         files_done=tally.files_done,
         files_failed=tally.files_failed,

@@ -143,6 +143,11 @@ class InferenceConfig(Input, frozen=True):
 
     `clip_overlap_seconds` is how much neighbouring clips share. `workers` counts the threads that read
     ahead. `classes` keeps only these, in the model's order; null keeps all.
+
+    `plan` is how a torch network is calculated: "auto" is the quickest of those whose scores equal eager's within 1e-5,
+    found on the first clips of a large job and remembered. `precision` lets it take half a precision too, where
+    the processor or GPU has it and that is quicker; summary.json says by how much the scores deviate then.
+    With `plan` and `batch_size` as environment.json has them, scores are the same to the last bit.
     """
 
     clip_overlap_seconds: NonNegative = 0.0
@@ -150,6 +155,8 @@ class InferenceConfig(Input, frozen=True):
     workers: Annotated[int, Meta(ge=0, le=256)] | Literal["auto"] = "auto"
     activation: Literal["none", "sigmoid", "softmax"] = "none"
     device: Device = "auto"
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    plan: Literal["auto", "eager", "channels-last", "frozen-channels-last", "onnx", "bfloat16", "float16"] = "auto"
     classes: tuple[Name, ...] | None = None
 
 
@@ -225,9 +232,15 @@ class FileCheck(Wire, frozen=True):
 
 
 class Validation(Wire, frozen=True):
-    """Whether a run can start. `files` covers the config's recordings and those asked for."""
+    """Whether a run can start. `files` covers the config's recordings and those asked for.
+
+    `needed_bytes` is an estimate, at the lower end, of what the results will take on the disk, `free_bytes` what is
+    free there; null where only the model itself can tell how many classes there are.
+    """
 
     valid: bool
     errors: tuple[ConfigProblem, ...]
     warnings: tuple[str, ...]
     files: FileCheck | None = None
+    needed_bytes: int | None = None
+    free_bytes: int | None = None

@@ -38,10 +38,12 @@ class CheckParams(Params, frozen=True):
 class SetupParams(Params, frozen=True):
     """env/setup: extract `archive`, verify it, and make it the environment in `folder`.
 
-    `url` (https) is downloaded first; a download that broke off is gone on with. With neither, the archive that came
-    with the application is taken. `sha256` (hex) is what the archive must have; for a `url` without it, the sum that
-    is published beside it (`<url>.sha256`) is taken. An environment that is ready and was made from this same archive
-    is left as it is, unless `force` is given; one made from another archive is replaced.
+    `url` (https) is downloaded first; a download that broke off is gone on with. Where `archive` is a folder, or `url`
+    ends with a slash, this computer's archive there is taken: `dipper_pytorch_env-<platform>-<cpu or cuda>.tar.gz`,
+    cuda where an NVIDIA driver is found. With neither, one of those that came with the application. `sha256` (hex) is
+    what the archive must have; for a `url` without it, the sum that is published beside it (`<url>.sha256`) is taken.
+    An environment that is ready and was made from this same archive is left as it is, unless `force` is given; one
+    made from another archive is replaced.
     """
 
     folder: PathText | None = None

@@ -35,9 +35,9 @@ from schemas.config import (
     SavedConfig,
 )
 from survey import atomic
-from survey.faults import find_faults
+from survey.faults import find_faults, nearest
 from survey.migrate import migrate, recognise
-from survey.model_config import known_clip_seconds, model_contradictions
+from survey.model_config import known_classes, known_clip_seconds, model_contradictions
 
 MAX_CONFIG_BYTES = 64 * 1024 * 1024
 _SHOWN_FAULTS = 5
@@ -189,8 +189,22 @@ def contradictions(config: Config) -> Iterator[ConfigProblem]:
     threshold = config.output.threshold
     if threshold is not None and not math.isfinite(threshold):
         yield ConfigProblem(path="$.output.threshold", message="The threshold must be a finite number.")
+    plan, precision = config.inference.plan, config.inference.precision
+    if plan in ("bfloat16", "float16") and plan != precision:
+        message = f"The plan {plan} gives other scores than float32; ask for them with precision {plan}."
+        yield ConfigProblem(path="$.inference.plan", message=message)
     if config.inference.classes == ():
         yield ConfigProblem(path="$.inference.classes", message="No class is left; null keeps all of them.")
+    yield from _unknown_classes(config)
+
+
+def _unknown_classes(config: Config) -> Iterator[ConfigProblem]:
+    known = known_classes(config.model)
+    for index, name in enumerate(config.inference.classes or ()):
+        if known is not None and name not in known:
+            guess = nearest(name, known)
+            hint = f" Did you mean {guess!r}?" if guess else ""
+            yield ConfigProblem(path=f"$.inference.classes[{index}]", message=f"The model has no class {name!r}.{hint}")
 
 
 def normalised(config: Config, base: Path) -> Config:
@@ -235,7 +249,7 @@ def scoring_part(config: Config) -> dict[str, Any]:
     resumed on another machine, with another batch size, after recordings were added.
     """
     inference, output = config.inference, config.output
-    part = {
+    part: dict[str, Any] = {
         "model": config.model,
         "inference": {
             "clipOverlapSeconds": inference.clip_overlap_seconds,
@@ -244,6 +258,8 @@ def scoring_part(config: Config) -> dict[str, Any]:
         },
         "output": {"layout": output.layout, "threshold": output.threshold, "topK": output.top_k},
     }
+    if inference.precision != "float32":
+        part["inference"]["precision"] = inference.precision
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(part))
     return plain
 

@@ -4,6 +4,12 @@
       config.json  job.json  log.txt  environment.json  scores/part-000001.parquet ...  ledger.jsonl
       recordings.jsonl  failures.csv  predictions.csv  predictions.parquet  summary.json  .lock
 
+A survey that several processes share has a folder without a timestamp, so that they agree on it without a word, with
+a job folder for each of them in it. Once these are joined it is a job folder itself, with missing.csv too.
+
+    <output.folder>/<name>/
+      shards/03-of-20/config.json ...
+
 What lives here: paths, config.json, job.json, the lock. What must not: the scores (parts.py), what became of
 each recording (ledger.py), transitions between states (the job manager's).
 """
@@ -80,11 +86,9 @@ class JobFolder:
         """
         config = normalised(config, Path.cwd())
         folder = cls(_make_folder(Path(config.output.folder), _folder_name(config.name, now)))
-        created = now.astimezone(UTC).isoformat(timespec="seconds")
-        record = JobRecord(job_id=job_id or secrets.token_hex(6), name=config.name, state="queued", created_at=created)
         try:
             folder.write_config(config)
-            folder.write_record(record)
+            folder.write_record(_queued(config, now, job_id, None))
         except RequestFailed:
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
@@ -103,6 +107,44 @@ class JobFolder:
         if not folder.config_path.is_file():
             raise JobNotFound(f"{folder.path} is not the folder of a job: it holds no config.json.", path=folder.path)
         return folder
+
+    @classmethod
+    def shared(cls, config: Config) -> JobFolder:
+        """The folder of the survey that shards of `config` (normalised) share; it need not be there yet."""
+        return cls(Path(config.output.folder) / _safe_name(config.name))
+
+    def shard(self, shard: Shard) -> JobFolder:
+        """The job folder of a shard below this one; it need not be there yet."""
+        return JobFolder(self.shards_path / shard.folder_name)
+
+    def make(self) -> None:
+        """Make the folder, where it is not there yet; others may do the same at the same time.
+
+        Raises
+        ------
+        PermissionRefused, DiskFull, RequestFailed
+        """
+        try:
+            self.scores_path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise from_os_error(error, self.path, "make a job folder in") from error
+
+    def begin(self, config: Config, now: datetime, *, shard: Shard | None = None) -> None:
+        """Make this folder, which is there, that of a queued job; its lock is held. What was begun before is as it was.
+
+        Raises
+        ------
+        PermissionRefused, DiskFull, RequestFailed
+        """
+        if not self.record_path.exists():
+            self.write_record(_queued(config, now, None, shard))
+        if not self.config_path.exists():
+            self.write_config(config)
+
+    @property
+    def shards_path(self) -> Path:
+        """The job folders of shards."""
+        return self.path / "shards"
 
     @property
     def config_path(self) -> Path:
@@ -143,6 +185,11 @@ class JobFolder:
     def failures_path(self) -> Path:
         """The recordings that could not be scored."""
         return self.path / "failures.csv"
+
+    @property
+    def missing_path(self) -> Path:
+        """The recordings that no shard has scored."""
+        return self.path / "missing.csv"
 
     @property
     def predictions_path(self) -> Path:
@@ -209,9 +256,18 @@ def model_name(model: ModelConfig) -> str:
     return f"{'CWT' if isinstance(model, CwtModel) else 'RIBBIT'}: {model.class_name}"
 
 
+def _queued(config: Config, now: datetime, job_id: str | None, shard: Shard | None) -> JobRecord:
+    created = now.astimezone(UTC).isoformat(timespec="seconds")
+    name = config.name if shard is None else f"{config.name} {shard}"
+    return JobRecord(job_id=job_id or secrets.token_hex(6), name=name, state="queued", created_at=created, shard=shard)
+
+
 def _folder_name(name: str, now: datetime) -> str:
-    safe = _FORBIDDEN_IN_NAMES.sub("_", name).strip(" .")[:_LONGEST_NAME].strip(" .") or "job"
-    return f"{safe}_{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    return f"{_safe_name(name)}_{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _safe_name(name: str) -> str:
+    return _FORBIDDEN_IN_NAMES.sub("_", name).strip(" .")[:_LONGEST_NAME].strip(" .") or "job"
 
 
 def _make_folder(parent: Path, name: str) -> Path:

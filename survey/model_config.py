@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from schemas.config import CheckpointModel, ConfigProblem, CwtModel, ModelConfig, OnnxModel, RibbitModel
+from rpc.errors import ModelLoadFailed
+from schemas.config import (
+    CheckpointModel,
+    ConfigProblem,
+    CwtModel,
+    ModelConfig,
+    OnnxModel,
+    PythonModel,
+    RibbitModel,
+)
 
 _BARE_WEIGHTS = {
     "architecture": "architecture",
@@ -23,6 +32,21 @@ def known_clip_seconds(model: ModelConfig) -> float | None:
     if isinstance(model, CwtModel):
         return model.window_len
     return model.clip_seconds if isinstance(model, RibbitModel | OnnxModel | CheckpointModel) else None
+
+
+def known_classes(model: ModelConfig) -> tuple[str, ...] | None:
+    """The model's classes, where its config says them."""
+    if isinstance(model, RibbitModel | CwtModel):
+        return (model.class_name,)
+    return model.classes if isinstance(model, OnnxModel | CheckpointModel) else None
+
+
+def refuse_untrusted(model: ModelConfig, *, trust: bool) -> None:
+    """Raise ModelLoadFailed where the model is a program, and the run does not say that it may be run."""
+    if isinstance(model, PythonModel) and not trust:
+        message = f"{model.path} is a Python program; loading the model in it runs its code."
+        hint = "If you know what it does, allow it: `trust: true` in inference/run, or --trust of inference.py."
+        raise ModelLoadFailed(message, path=model.path, hint=hint)
 
 
 def model_contradictions(model: ModelConfig) -> Iterator[ConfigProblem]:

@@ -18,6 +18,7 @@ Times are seconds from the start of the recording. Clips of a recording are numb
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,16 +118,17 @@ class ScoredClips:
 class PartWriter:
     """Collects scored clips and writes them out as parts.
 
-    A part must be closed before `pending_scores` outgrows memory; when is the caller's choice.
+    A part must be closed before `pending_scores` outgrows memory; when is the caller's choice. `made_with` may be set until
+    the first part is closed.
     """
 
     def __init__(self, folder: Path, basis: Basis, keep: Keep, made_with: Provenance | None = None) -> None:
         self.folder = folder
         self.basis = basis
-        self._made_with = made_with
+        self.made_with = made_with
         self._keep = keep
         self._pending: list[ScoredClips] = []
-        self._number = 1 + max((_number_of(path) for path in folder.glob("part-*.parquet*")), default=0)
+        self._number = next_part_number(folder)
 
     @property
     def pending_scores(self) -> int:
@@ -148,16 +150,26 @@ class PartWriter:
         if not self._pending:
             return None
         ranges = _joined(clips.range for clips in self._pending)
-        header = PartHeader(self.basis, ranges, made_with=self._made_with)
+        header = PartHeader(self.basis, ranges, made_with=self.made_with)
         dense = self.basis.layout == "dense"
         columns = _dense_columns(self._pending) if dense else _sparse_columns(self._pending, self.basis, self._keep)
-        path = self.folder / f"part-{self._number:06d}.parquet"
+        path = part_path(self.folder, self._number)
         with atomic.written_aside(path) as aside, translated_errors(path), database() as connection:
             connection.register("part_rows", columns)
             _copy(connection, f"SELECT {_named_columns(columns, self.basis)} FROM part_rows", header, aside)
         self._pending.clear()
         self._number += 1
         return Part(path, header)
+
+
+def next_part_number(folder: Path) -> int:
+    """The number after the last that a part, also a damaged one, in `folder` has."""
+    return 1 + max((_number_of(path) for path in folder.glob("part-*.parquet*")), default=0)
+
+
+def part_path(folder: Path, number: int) -> Path:
+    """Where the part of this number is."""
+    return folder / f"part-{number:06d}.parquet"
 
 
 def read_parts(folder: Path) -> tuple[Part, ...]:
@@ -202,12 +214,39 @@ def drop_recordings(part: Part, files: Collection[str]) -> Part | None:
         with translated_errors(part.path):
             part.path.unlink()
         return None
+    return _write_without(part, files, left, part.path)
+
+
+def adopt_part(part: Part, path: Path, leave_out: Collection[str]) -> Part | None:
+    """Take `part` of another job, as `path`, without the rows of the recordings `leave_out`; None if none is left.
+
+    A part that is taken whole takes no room where the disk knows hard links: parts never change.
+
+    Raises
+    ------
+    rpc.errors.DiskFull, rpc.errors.PermissionRefused, rpc.errors.RequestFailed
+    """
+    left = tuple(kept for kept in part.header.ranges if kept.recording.file not in leave_out)
+    if not left:
+        return None
+    if len(left) < len(part.header.ranges):
+        return _write_without(part, leave_out, left, path)
+    with atomic.written_aside(path) as aside, translated_errors(path):
+        try:
+            aside.hardlink_to(part.path)
+        except OSError:
+            shutil.copyfile(part.path, aside)
+    return Part(path, part.header)
+
+
+def _write_without(part: Part, files: Collection[str], left: tuple[ClipRange, ...], path: Path) -> Part:
+    """Write `part` to `path` without the rows of `files`; `left` is what it then holds."""
     header = msgspec.structs.replace(part.header, ranges=left)
-    with atomic.written_aside(part.path) as aside, translated_errors(part.path), database() as connection:
+    with atomic.written_aside(path) as aside, translated_errors(path), database() as connection:
         gone = ", ".join(literal(file) for file in files)
         query = f"SELECT * FROM read_parquet({literal(str(part.path))}) WHERE file NOT IN ({gone})"
         _copy(connection, query, header, aside)
-    return Part(part.path, header)
+    return Part(path, header)
 
 
 def scored_ranges(parts: Iterable[Part]) -> dict[str, list[ClipRange]]:

@@ -6,14 +6,16 @@ by itself (config.py).
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from rpc.cancel import CancelToken
-from rpc.errors import ConfigInvalid, FileMissing, PermissionRefused, RequestFailed
+from rpc.errors import ConfigInvalid, FileMissing, RequestFailed
 from schemas.config import (
     CheckpointModel,
     Config,
@@ -26,34 +28,51 @@ from schemas.config import (
 from survey.config import check_config, contradictions, parse_config, raise_for, read_document
 from survey.inputs import check_files, look_for_recordings
 from survey.migrate import migrate
+from survey.model_config import refuse_untrusted
+from survey.own_results import caught_result
 from survey.paths import path_from_wire
+from survey.room import Room, known_results, look_at_room
+from survey.writable import refusal_to_write
+
+Problem = tuple[str, RequestFailed]
+
+_FOLDER = "$.output.folder"
 
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """The recordings that would be scored; what stands in the way, each with its place in the config."""
+    """The recordings that would be scored; what stands in the way, each with its place in the config.
+
+    `room` is what the results need on the disk; None where only the model will tell how many classes there are.
+    """
 
     recordings: tuple[Path, ...]
-    problems: tuple[tuple[str, RequestFailed], ...]
+    problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
+    room: Room | None
 
 
 def preflight(config: Config, token: CancelToken) -> Preflight:
     """Look at everything that a run with `config` (normalised) needs before its model."""
     found = look_for_recordings(config.input, token)
-    problems = (*_model_problems(config), *found.problems, *_output_problems(config))
-    return Preflight(found.recordings, problems, found.warnings)
+    problems = [*_model_problems(config), *found.problems, *_all_missing(found.recordings), *_output_problems(config)]
+    room = _room(config, found.recordings) if not problems else None
+    refusal = room.refusal(path_from_wire(config.output.folder)) if room is not None else None
+    if refusal is not None:
+        problems.append((_FOLDER, refusal))
+    return Preflight(found.recordings, tuple(problems), found.warnings, room)
 
 
-def check_ready(config: Config, token: CancelToken) -> tuple[Path, ...]:
-    """The recordings of a run that can start.
+def check_ready(config: Config, token: CancelToken, *, trust: bool) -> tuple[Path, ...]:
+    """The recordings of a run that can start. `trust`: whether it may run code that comes with the model.
 
     Raises
     ------
-    ConfigInvalid, FileMissing, PermissionRefused
+    ConfigInvalid, FileMissing, PermissionRefused, ModelLoadFailed, DiskFull
         What stands in the way, the first of it.
     """
     raise_for(list(contradictions(config)))
+    refuse_untrusted(config.model, trust=trust)
     looked = preflight(config, token)
     if looked.problems:
         raise looked.problems[0][1]
@@ -69,10 +88,12 @@ def validate_document(document: Any, base: Path, files: Iterable[Path], token: C
     faults = check_config(document)
     if faults:
         return _refused(faults, dropped)
-    looked = preflight(parse_config(document, base), token)
+    config = parse_config(document, base)
+    looked = preflight(config, token)
     errors = tuple(ConfigProblem(path=place, message=error.message) for place, error in looked.problems)
     check = check_files(dict.fromkeys((*looked.recordings, *files)), token)
-    return _judged(errors, (*dropped, *looked.warnings), check)
+    judged = _judged(errors, (*dropped, *looked.warnings, *_words_on_trust(config)), check)
+    return judged if looked.room is None else _with_room(judged, looked.room)
 
 
 def validate_file(path: Path, files: Iterable[Path], token: CancelToken) -> Validation:
@@ -101,7 +122,7 @@ def _refused(faults: list[ConfigProblem], warnings: tuple[str, ...] = ()) -> Val
     return Validation(valid=False, errors=tuple(faults), warnings=warnings)
 
 
-def _model_problems(config: Config) -> Iterator[tuple[str, RequestFailed]]:
+def _model_problems(config: Config) -> Iterator[Problem]:
     if isinstance(config.model, CheckpointModel | OnnxModel | PythonModel):
         path = path_from_wire(config.model.path, "$.model.path")
         if not path.exists():
@@ -110,16 +131,43 @@ def _model_problems(config: Config) -> Iterator[tuple[str, RequestFailed]]:
             yield "$.model.path", FileMissing(f"{path} is a folder, not a model file.", path=path)
 
 
-def _output_problems(config: Config) -> Iterator[tuple[str, RequestFailed]]:
-    """Whether the output folder, or the nearest folder above it that exists, can be written."""
-    wanted = path_from_wire(config.output.folder, "$.output.folder")
-    existing = next((folder for folder in (wanted, *wanted.parents) if folder.exists()), None)
-    if existing is None:
-        yield "$.output.folder", FileMissing(f"There is no drive or folder for {wanted}.", path=wanted)
-    elif not existing.is_dir():
-        yield (
-            "$.output.folder",
-            PermissionRefused(f"{existing} is a file, so no folder can be made there.", path=wanted),
-        )
-    elif not os.access(existing, os.W_OK | os.X_OK):
-        yield "$.output.folder", PermissionRefused(f"No permission to write in {existing}.", path=wanted)
+def _words_on_trust(config: Config) -> Iterator[str]:
+    try:
+        refuse_untrusted(config.model, trust=False)
+    except RequestFailed as error:
+        yield f"{error.message} {error.hint}"
+
+
+def _all_missing(recordings: Sequence[Path]) -> Iterator[Problem]:
+    """One that is missing is reported by the run; without any there is nothing to run."""
+    if recordings and not any(path.exists() for path in recordings):
+        first, others = recordings[0], len(recordings) - 1
+        more = f", nor are {others} others" if others else ""
+        yield "$.input.files", FileMissing(f"There is no recording {first}{more}.", path=first)
+
+
+def _output_problems(config: Config) -> Iterator[Problem]:
+    wanted = path_from_wire(config.output.folder, _FOLDER)
+    refusal = refusal_to_write(wanted)
+    if refusal is not None:
+        yield _FOLDER, refusal
+    for index, pattern in enumerate(config.input.patterns):
+        place = f"$.input.patterns[{index}]"
+        caught = caught_result(path_from_wire(pattern, place), wanted)
+        if caught is not None:
+            message = f"{place}: {pattern} would match results of this very job, {caught.name} for one, in {wanted}."
+            yield (
+                place,
+                ConfigInvalid(message, path=wanted, hint="Choose an output folder outside, or another pattern."),
+            )
+
+
+def _room(config: Config, recordings: Sequence[Path]) -> Room | None:
+    results = known_results(config)
+    with contextlib.suppress(OSError):
+        return None if results is None else look_at_room(path_from_wire(config.output.folder), results, recordings)
+    return None
+
+
+def _with_room(judged: Validation, room: Room) -> Validation:
+    return msgspec.structs.replace(judged, needed_bytes=room.needed_bytes, free_bytes=room.free_bytes)

@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rpc.errors import DiskFull, RequestFailed
+from schemas.config import Config, OutputConfig
+from survey.model_config import known_classes, known_clip_seconds
 from survey.recordings import open_recording
 
+_DENSE_UP_TO = 500
 _SAMPLED = 24
 _DENSE_PART_BYTES = 3.4
 _SPARSE_PART_BYTES = 5.0
@@ -63,6 +66,23 @@ class Room:
         )
         hint = "Make room, choose another output folder, or keep fewer scores (layout sparse with a threshold or topK)."
         return DiskFull(message, path=folder, hint=hint)
+
+
+def known_results(config: Config) -> Results | None:
+    """What a job with this config will write; None where only its model can tell."""
+    classes, clip_seconds = known_classes(config.model), known_clip_seconds(config.model)
+    if classes is None or clip_seconds is None:
+        return None
+    count = len(config.inference.classes or classes)
+    dense = dense_layout(config.output, count)
+    scores = count if dense else min(config.output.top_k or 0, count)
+    step = clip_seconds - config.inference.clip_overlap_seconds
+    return Results(step, scores, dense=dense, formats=config.output.formats)
+
+
+def dense_layout(output: OutputConfig, classes: int) -> bool:
+    """Whether every score is kept: as the config says, else up to 500 classes."""
+    return classes <= _DENSE_UP_TO if output.layout == "auto" else output.layout == "dense"
 
 
 def look_at_room(folder: Path, results: Results, recordings: Sequence[Path]) -> Room:

@@ -27,6 +27,7 @@ from ml_runtime.models.protocol import Model, ModelCard, Scores
 from ml_runtime.sound import Sound
 from rpc.errors import DecodeFailed, ModelLoadFailed, RequestFailed, RpcError, from_os_error
 from schemas.config import PythonModel
+from survey.model_config import refuse_untrusted
 
 _LOG = logging.getLogger(__name__)
 _OFFERED = ("clip_times", "prepare", "score")
@@ -86,10 +87,7 @@ def load_own(config: PythonModel, path: Path, device: str, *, trust: bool) -> Ow
     ModelLoadFailed
         The run does not say `trust`; the file or its class fails, or does not offer what a model must.
     """
-    if not trust:
-        message = f"{path} is a Python program; loading the model in it runs its code."
-        hint = "If you know what it does, allow it: `trust: true` in inference/run, or --trust of inference.py."
-        raise ModelLoadFailed(message, path=path, hint=hint)
+    refuse_untrusted(config, trust=trust)
     try:
         source, digest = path.read_bytes(), hash_file(path)
     except OSError as error:

@@ -37,6 +37,7 @@ from survey.config import normalised, scoring_differences, scoring_part
 from survey.job_folder import JobFolder, JobRecord
 from survey.paths import path_from_wire
 from survey.preflight import check_ready
+from survey.shards import share_of
 
 Notify = Callable[[str, msgspec.Struct], None]
 OnProgress = Callable[[Progress], None]
@@ -75,11 +76,11 @@ class JobManager:
 
         Raises
         ------
-        ConfigInvalid, FileMissing, PermissionRefused, DiskFull
+        ConfigInvalid, FileMissing, PermissionRefused, ModelLoadFailed, DiskFull
             Nothing was begun.
         """
         config = normalised(config, Path.cwd())
-        recordings = check_ready(config, token)
+        recordings = check_ready(config, token, trust=trust)
         folder = JobFolder.create(config, datetime.now(UTC))
         lock = folder.lock()
         try:
@@ -126,7 +127,7 @@ class JobManager:
             It is under way, here or in another program.
         ConfigInvalid
             Its config.json asks for other scores than those it has.
-        FileMissing, PermissionRefused, DiskFull
+        FileMissing, PermissionRefused, ModelLoadFailed, DiskFull
         """
         settled_record(folder)
         lock = folder.lock()
@@ -134,7 +135,7 @@ class JobManager:
             config, record = folder.read_config(), folder.read_record()
             if record.scoring is not None:
                 _refuse_other_scores(folder, record.scoring, scoring_part(config))
-            recordings = check_ready(config, token)
+            recordings = share_of(check_ready(config, token, trust=trust), record.shard)
             done = nothing_left(folder, recordings)
             again = as_it_was(record) if done else requeued(record)
             self._write_queued(folder, again, config, len(recordings))

@@ -52,8 +52,8 @@ def _files(folder: JobFolder) -> tuple[Path, ...]:
     # config.json goes last: while it is there, the folder is known as a job's and deleting can be tried again.
     return (
         folder.record_path, folder.log_path, folder.environment_path, folder.ledger_path, folder.recordings_path,
-        folder.failures_path, folder.predictions_path, folder.predictions_parquet_path, folder.summary_path,
-        folder.config_path,
+        folder.failures_path, folder.missing_path, folder.predictions_path, folder.predictions_parquet_path,
+        folder.summary_path, folder.config_path,
     )  # fmt: skip
 
 

@@ -1223,12 +1223,17 @@ export interface SummaryGroup {
 
 /**
  * Whether a run can start. `files` covers the config's recordings and those asked for.
+ *
+ * `neededBytes` is an estimate, at the lower end, of what the results will take on the disk, `freeBytes` what is
+ * free there; null where only the model itself can tell how many classes there are.
  */
 export interface Validation {
   valid: boolean;
   errors: ReadonlyArray<ConfigProblem>;
   warnings: ReadonlyArray<string>;
   files: FileCheck | null;
+  neededBytes: number | null;
+  freeBytes: number | null;
 }
 
 /**

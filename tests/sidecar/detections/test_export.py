@@ -53,7 +53,7 @@ def listed(recording: Path, *starts: float, **more: Any) -> tuple[ChosenDetectio
 
 
 def export(services: Services, folder: Path, token: CancelToken | None = None, **params: Any) -> ExportedDetections:
-    return detections.export(ExportParams(folder=str(folder), **params), Call(token=token), services)
+    return detections.export(ExportParams(folder=str(folder), **params), Call(token=token or CancelToken()), services)
 
 
 def rows_of(done: ExportedDetections) -> list[dict[str, str]]:

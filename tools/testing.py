@@ -41,6 +41,7 @@ STARTING_A_SIDECAR: dict[str, tuple[str, ...]] = {
         "tests/rpc/test_lsp_jsonrpc_client.py",
         "tests/rpc/test_tracing.py",
         "tests/rpc/test_vscode_client.py",
+        "tests/sidecar/environment/test_platforms.py",
         "tests/sidecar/handlers/test_env.py",
         "tests/sidecar/jobs/test_over_the_wire.py",
         "tests/sidecar/test_start.py",

@@ -11,7 +11,7 @@ from pathlib import Path
 from rpc.errors import InvalidParams
 
 _FOLDER = "environment"
-_ARCHIVE = Path("environments") / "dipper_pytorch_env.tar.gz"
+_ARCHIVES = "environments"
 _PROBE = Path("ml_runtime") / "probe.py"
 
 
@@ -62,7 +62,6 @@ def probe_script() -> Path:
     return source_folder() / _PROBE
 
 
-def shipped_archive() -> Path | None:
-    """The archive that came with the application or was built in the checkout."""
-    archive = source_folder() / _ARCHIVE
-    return archive if archive.exists() else None
+def shipped_archives() -> Path:
+    """The folder of archives that came with the application, or were built in the checkout."""
+    return source_folder() / _ARCHIVES

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypedDict
 from rpc.call import Progress
 from rpc.errors import InvalidParams
 from schemas.env import CheckParams, Environment, RemovedEnvironment, RemoveParams, SetupParams
-from sidecar.environment.locate import chosen_folder, shipped_archive
+from sidecar.environment.locate import chosen_folder, shipped_archives
+from sidecar.environment.platforms import archive_at, archive_in
 from sidecar.environment.verify import check_folder, check_interpreter
 
 if TYPE_CHECKING:
@@ -55,11 +56,17 @@ def setup(params: SetupParams, call: Call, services: Services) -> Environment:
         "before_replacing": partial(_release, services),
     }
     if params.url is not None:
-        return set_up_from_url(folder, params.url, **how)
-    archive = Path(params.archive) if params.archive is not None else shipped_archive()
-    if archive is None:
+        url = archive_at(params.url, call.token) if params.url.endswith("/") else params.url
+        return set_up_from_url(folder, url, **how)
+    return set_up(folder, _archive(params.archive), **how)
+
+
+def _archive(named: str | None) -> Path:
+    """The file to extract: named, this computer's in the folder that is named, or what came with the application."""
+    path = Path(named) if named is not None else shipped_archives()
+    if named is None and not path.is_dir():
         raise InvalidParams("$.archive: no environment archive came with this application; name one")
-    return set_up(folder, archive, **how)
+    return archive_in(path) if path.is_dir() else path
 
 
 def remove(params: RemoveParams, call: Call, services: Services) -> RemovedEnvironment:

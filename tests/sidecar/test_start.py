@@ -74,7 +74,7 @@ def test_libraries_are_loaded_by_the_request_that_needs_them(tmp_path):
         assert "result" in wire.reply(2)
         after_scores = mapped(wire.process.pid)
         wire.ask(3, "audio/clips", {"clips": [clip]})
-        assert "result" in wire.reply(3)
+        assert "spectrogram" in wire.reply(3)["result"]["clips"][0]
         after_sound = mapped(wire.process.pid)
 
     assert at_start == set()

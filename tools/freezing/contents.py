@@ -31,7 +31,7 @@ _SCIPY_UNUSED = (
 EXCLUDED = (
     *FORBIDDEN,
     *(f"scipy.{name}" for name in _SCIPY_UNUSED),
-    *("numpy.f2py", "numpy.distutils", "duckdb.experimental", "adbc_driver_duckdb"),
+    *("duckdb.experimental", "adbc_driver_duckdb"),
     *("asyncio", "multiprocessing", "distutils", "ensurepip", "idlelib", "lib2to3", "turtle", "curses", "sqlite3"),
     *("xmlrpc", "test", "readline", "attr", "attrs", "cattrs", "doctest", "pdb", "bdb", "tzdata"),
 )

@@ -347,10 +347,12 @@ export interface EnvRemoveParams extends Tokens {
 /**
  * env/setup: extract `archive`, verify it, and make it the environment in `folder`.
  *
- * `url` (https) is downloaded first; a download that broke off is gone on with. With neither, the archive that came
- * with the application is taken. `sha256` (hex) is what the archive must have; for a `url` without it, the sum that
- * is published beside it (`<url>.sha256`) is taken. An environment that is ready and was made from this same archive
- * is left as it is, unless `force` is given; one made from another archive is replaced.
+ * `url` (https) is downloaded first; a download that broke off is gone on with. Where `archive` is a folder, or `url`
+ * ends with a slash, this computer's archive there is taken: `dipper_pytorch_env-<platform>-<cpu or cuda>.tar.gz`,
+ * cuda where an NVIDIA driver is found. With neither, one of those that came with the application. `sha256` (hex) is
+ * what the archive must have; for a `url` without it, the sum that is published beside it (`<url>.sha256`) is taken.
+ * An environment that is ready and was made from this same archive is left as it is, unless `force` is given; one
+ * made from another archive is replaced.
  */
 export interface EnvSetupParams extends Tokens {
   folder?: string | null;
@@ -551,6 +553,11 @@ export interface ImportedWeights {
  *
  * `clipOverlapSeconds` is how much neighbouring clips share. `workers` counts the threads that read
  * ahead. `classes` keeps only these, in the model's order; null keeps all.
+ *
+ * `plan` is how a torch network is calculated: "auto" is the quickest of those whose scores equal eager's within 1e-5,
+ * found on the first clips of a large job and remembered. `precision` lets it take half a precision too, where
+ * the processor or GPU has it and that is quicker; summary.json says by how much the scores deviate then.
+ * With `plan` and `batchSize` as environment.json has them, scores are the same to the last bit.
  */
 export interface InferenceConfig {
   clipOverlapSeconds?: number; // default 0.0
@@ -558,6 +565,8 @@ export interface InferenceConfig {
   workers?: number | "auto"; // default "auto"
   activation?: "none" | "sigmoid" | "softmax"; // default "none"
   device?: string; // default "auto"
+  precision?: "bfloat16" | "float16" | "float32"; // default "float32"
+  plan?: "auto" | "bfloat16" | "channels-last" | "eager" | "float16" | "frozen-channels-last" | "onnx"; // default "auto"
   classes?: ReadonlyArray<string> | null;
 }
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import threading
 from pathlib import Path
@@ -94,7 +93,7 @@ class Places(msgspec.Struct, frozen=True):
         """
         if not folder.exists() and not folder.is_symlink():
             return
-        trash = self.folder.with_name(f".{self.folder.name}.{secrets.token_hex(4)}{_TRASH}")
+        trash = self.folder.with_name(f".{self.folder.name}.{os.urandom(4).hex()}{_TRASH}")
         with contextlib.suppress(RequestFailed):  # Windows: something in it is in use; delete what can be
             self.rename(folder, trash)
         _remove_in_background(trash if trash.exists() else folder).join(_WAIT_SECONDS)

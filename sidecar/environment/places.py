@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import threading
 from pathlib import Path
 
@@ -111,6 +110,8 @@ class Places(msgspec.Struct, frozen=True):
 
 
 def _remove_in_background(folder: Path) -> threading.Thread:
+    import shutil  # 3 ms that `health` need not pay
+
     thread = threading.Thread(target=shutil.rmtree, args=(folder, True), name="remove environment", daemon=True)
     thread.start()
     return thread

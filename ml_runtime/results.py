@@ -59,7 +59,9 @@ class Summary(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
     """summary.json: the job in numbers, over all its runs.
 
     `threshold` and `top_k` are those that the sparse layout kept scores by; null in a dense job. `clips` and
-    `audio_seconds` count what the parts hold, `unreadable_clips` among them have no score.
+    `audio_seconds` count what the parts hold, `unreadable_clips` among them have no score. `plan` and `batch_size` are
+    how the network was run, null when nothing was left to score; `deviation` is by how much scores differed from those of
+    the plan "eager", at most, where that was measured.
     """
 
     name: str
@@ -71,6 +73,10 @@ class Summary(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
     clip_seconds: float
     clip_overlap_seconds: float
     activation: str
+    precision: str
+    plan: str | None
+    batch_size: int | None
+    deviation: float | None
     files_total: int
     files_done: int
     files_failed: int

@@ -118,8 +118,8 @@ class ScoredClips:
 class PartWriter:
     """Collects scored clips and writes them out as parts.
 
-    A part must be closed before `pending_scores` outgrows memory; when is the caller's choice. `made_with` may be set until
-    the first part is closed.
+    A part must be closed before `pending_scores` outgrows memory; when is the caller's choice. `made_with` may be set
+    until the first part is closed.
     """
 
     def __init__(self, folder: Path, basis: Basis, keep: Keep, made_with: Provenance | None = None) -> None:

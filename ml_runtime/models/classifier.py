@@ -5,7 +5,8 @@ not: where a classifier comes from (checkpoint.py, zoo.py).
 
 NOTE: the preprocessor's own actions make each sample, so that it equals the reference's; only their first, which
 opens the file anew for every clip, is replaced by reading from the open recording. A preprocessor that begins with
-anything else is used as it is.
+anything else is used as it is. The default one makes pictures of many clips at once (pictures.py); where the network is
+on a GPU they are made there, and clips wait as waveforms.
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ from opensoundscape.preprocess.utils import PreprocessingError
 from opensoundscape.sample import AudioSample
 
 from ml_runtime.clips import ClipTimes, extended_clips
+from ml_runtime.cpus import usable_cpus
+from ml_runtime.models.pictures import Pictures
+from ml_runtime.models.plans import EAGER, Forward, Setting, make_plan, plans_for
 from ml_runtime.models.protocol import ModelCard, Scores
-from ml_runtime.models.waveform import read_resampled
+from ml_runtime.models.waveform import read_resampled, resampled
 from ml_runtime.sound import Sound
 from rpc.errors import DecodeFailed, OutOfMemory, RequestFailed
 
@@ -43,17 +47,25 @@ class Classifier:
         self._loading = _take_over_loading(model.preprocessor)
         self._device = torch.device(card.device)
         self._is_plain = is_plain(model)
+        self._pictures = Pictures.of(model.preprocessor) if self._loading is not None and self._is_plain else None
+        self._draws_late = self._pictures is not None and self._device.type != "cpu"
+        self._threads = usable_cpus()
         model.device = self._device
         model.network.to(self._device)
         model.network.eval()
+        self._plan = EAGER
+        self._example_shape: tuple[int, ...] | None = None
+        self._made: dict[str, Forward] = {}
 
     def clip_times(self, sound: Sound, overlap_seconds: float) -> ClipTimes:
         """As `predict`: every clip has full length, the last reaches beyond the end."""
         return extended_clips(sound.duration_seconds, self.card.clip_seconds, overlap_seconds)
 
     def prepare(self, sound: Sound, start_seconds: float, end_seconds: float) -> Any:
-        """OpenSoundscape's AudioSample of the clip, preprocessed without augmentation."""
+        """OpenSoundscape's AudioSample of the clip, preprocessed without augmentation; or as `prepare_together`."""
         duration = round(end_seconds - start_seconds, _DURATION_DECIMALS)
+        if self._pictures is not None:
+            return self._drawn([self._read(sound, start_seconds, duration).samples])[0]
         sample = AudioSample(str(sound.path), start_time=start_seconds, duration=duration, labels=_NO_LABELS)
         if self._loading is not None:
             sample.data = self._read(sound, start_seconds, duration)
@@ -62,8 +74,41 @@ class Classifier:
         except PreprocessingError as error:
             raise _unprepared(sound, start_seconds, error) from error
 
+    def prepare_together(self, sound: Sound, starts: Sequence[float], ends: Sequence[float]) -> Sequence[Any] | None:
+        """Neighbouring clips, read and drawn at once; None where that cannot be done.
+
+        Each is a picture, shape [1, rows, columns], or for a GPU the sound, shape [samples].
+        """
+        if self._pictures is None or self._loading is None:
+            return None
+        durations = [round(end - start, _DURATION_DECIMALS) for start, end in zip(starts, ends, strict=True)]
+        stretches = sound.read_stretches(starts, durations)
+        if stretches is None:
+            return None
+        rate, kind = self._preprocessor.sample_rate, self._loading["resample_type"]
+        clips = [resampled(samples, sound, start, rate, kind) for samples, start in zip(stretches, starts, strict=True)]
+        return self._drawn([samples.astype(self._loading["dtype"]) for samples in clips])
+
+    def plans(self, precision: str) -> Sequence[str]:
+        """The ways to run the network here, the plainest first."""
+        return plans_for(self._device, precision) if self._is_plain else (EAGER,)
+
+    def follow(self, plan: str, examples: Sequence[Any]) -> None:
+        """From now on run the network by `plan`, made for clips like `examples`. Raises whatever libraries raise."""
+        if plan not in self._made and plan != EAGER:
+            with torch.inference_mode():
+                batch = self._batch([sample for sample in examples if _shape(sample) == _shape(examples[0])])
+            self._example_shape = tuple(batch.shape[1:])
+            self._made[plan] = make_plan(plan, self._model.network, batch, self._setting())
+        self._plan = plan
+
+    def forget_other_plans(self) -> None:
+        """Give back the memory of the plans that were tried and are not followed."""
+        self._made = {plan: made for plan, made in self._made.items() if plan == self._plan}
+
     def score(self, prepared: Sequence[Any]) -> Scores:
         """The network's output, before any activation."""
+        _use_threads(self._threads)
         try:
             with torch.inference_mode():
                 return np.concatenate([self._forward(list(alike)) for _, alike in groupby(prepared, key=_shape)])
@@ -79,9 +124,35 @@ class Classifier:
         if not self._is_plain:
             key = self._model.class_outputs_key
             return np.asarray(self._model.batch_forward(list(prepared), targets=(key,))[key])
-        batch = torch.stack([sample.data for sample in prepared]).to(self._device)
-        scores: Scores = self._model.network(batch).detach().cpu().numpy()
+        batch = self._batch(prepared)
+        # A trace holds for one shape; a model that does not resample may get another.
+        known = self._made.get(self._plan) if batch.shape[1:] == self._example_shape else None
+        forward = known or make_plan(EAGER, self._model.network, batch, self._setting())
+        scores: Scores = forward(batch).float().cpu().numpy()
         return scores
+
+    def _batch(self, prepared: Sequence[Any]) -> torch.Tensor:
+        """What goes into the network, on its device."""
+        stacked = torch.stack([sample.data if isinstance(sample, AudioSample) else sample for sample in prepared])
+        if self._device.type == "cuda":
+            # From pinned memory the copy runs beside what the GPU calculates.
+            stacked = stacked.pin_memory().to(self._device, non_blocking=True)
+        else:
+            stacked = stacked.to(self._device)
+        if self._draws_late and self._pictures is not None:
+            return self._pictures.draw(stacked)
+        return stacked
+
+    def _setting(self) -> Setting:
+        channels = None if self._pictures is None else self._pictures.channels
+        return Setting(self._device, self._threads, channels)
+
+    def _drawn(self, clips: Sequence[Any]) -> list[torch.Tensor]:
+        assert self._pictures is not None
+        _use_threads(1)
+        waveforms = torch.from_numpy(np.stack([self._pictures.waveform(samples) for samples in clips]))
+        with torch.inference_mode():
+            return list(waveforms if self._draws_late else self._pictures.draw(waveforms))
 
     def _read(self, sound: Sound, start_seconds: float, duration: float) -> Audio:
         """The clip as `Audio.from_file` gives it; see sound.py."""
@@ -107,8 +178,14 @@ def _take_over_loading(preprocessor: Any) -> dict[str, Any] | None:
 
 def _shape(sample: Any) -> tuple[int, ...]:
     """Of a sample's tensor, or of its sound. A model that does not resample gets both in many sizes."""
-    values = sample.data.samples if isinstance(sample.data, Audio) else sample.data
-    return tuple(values.shape)
+    values = sample.data if isinstance(sample, AudioSample) else sample
+    return tuple(values.samples.shape if isinstance(values, Audio) else values.shape)
+
+
+def _use_threads(count: int) -> None:
+    """Let torch calculate on `count` threads in the thread that calls: it keeps a number for each."""
+    if torch.get_num_threads() != count:
+        torch.set_num_threads(count)
 
 
 def is_plain(model: Any) -> bool:

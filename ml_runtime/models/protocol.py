@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,28 @@ class Model(Protocol):
 
     def score(self, prepared: Sequence[Any]) -> Scores:
         """Raw scores of prepared clips, shape [clips, classes]."""
+
+
+@runtime_checkable
+class PreparesTogether(Protocol):
+    """A model that prepares neighbouring clips faster together than one by one."""
+
+    def prepare_together(self, sound: Sound, starts: Sequence[float], ends: Sequence[float]) -> Sequence[Any] | None:
+        """As `prepare`, for each of some clips in order; None where it cannot. An error is not counted against any."""
+
+
+@runtime_checkable
+class HasPlans(Protocol):
+    """A model whose network can be run in several ways, with equal scores at unequal speed."""
+
+    def plans(self, precision: str) -> Sequence[str]:
+        """The ways that there are here; the first is the plainest, by which the others are judged."""
+
+    def follow(self, plan: str, examples: Sequence[Any]) -> None:
+        """Score by `plan` from now on; `examples` are prepared clips. Raises anything where that fails."""
+
+    def forget_other_plans(self) -> None:
+        """Give back what was made to try plans that are not followed now."""
 
 
 def activate(scores: Scores, activation: Activation) -> Scores:

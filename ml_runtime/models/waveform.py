@@ -29,6 +29,13 @@ def read_resampled(
         There is no sound, or it holds samples that are no numbers.
     """
     samples = sound.read_stretch(start_seconds, duration_seconds)
+    return resampled(samples, sound, start_seconds, sample_rate, resampling)
+
+
+def resampled(
+    samples: Mono, sound: Sound, start_seconds: float, sample_rate: int | None, resampling: str = RESAMPLING
+) -> Mono:
+    """`samples`, read from `sound` at `start_seconds`, at `sample_rate`. Raises as `read_resampled`."""
     if len(samples) == 0:
         where = f"from {start_seconds:g} s on"
         raise DecodeFailed(f"{sound.path} holds no sound {where}, although its header says so.", path=sound.path)
@@ -36,8 +43,10 @@ def read_resampled(
         message = f"{sound.path} holds samples that are no numbers, after {start_seconds:g} s."
         raise DecodeFailed(message, path=sound.path)
     rate = sample_rate or sound.sample_rate
-    resampled: Mono = librosa.resample(samples, orig_sr=sound.sample_rate, target_sr=rate, res_type=resampling)
-    return resampled
+    if rate == sound.sample_rate:
+        return samples
+    converted: Mono = librosa.resample(samples, orig_sr=sound.sample_rate, target_sr=rate, res_type=resampling)
+    return converted
 
 
 def read_waveform(sound: Sound, start_seconds: float, clip_seconds: float, sample_rate: int) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_runtime.clips import ClipTimes
-from ml_runtime.models.protocol import Model
+from ml_runtime.models.protocol import Model, PreparesTogether
 from ml_runtime.sound import Sound
 from rpc.cancel import CancelToken
 from rpc.errors import DecodeFailed, OutOfMemory, RequestFailed
@@ -203,10 +203,24 @@ class _Reader:
                 yield start, min(start + step, first + count)
 
     def _prepare(self, sound: Sound, times: ClipTimes, first: int, after: int) -> list[Prepared]:
+        samples = self._prepare_together(sound, times, first, after)
+        if samples is not None:
+            return [Prepared(first + place, sample, None) for place, sample in enumerate(samples)]
         return [
             self._prepare_clip(sound, index, float(times.starts[index]), float(times.ends[index]))
             for index in range(first, after)
         ]
+
+    def _prepare_together(self, sound: Sound, times: ClipTimes, first: int, after: int) -> Sequence[Any] | None:
+        """None where the clips have to be prepared one by one: then it shows which of them fails, and why."""
+        if not isinstance(self._model, PreparesTogether):
+            return None
+        try:
+            return self._model.prepare_together(
+                sound, times.starts[first:after].tolist(), times.ends[first:after].tolist()
+            )
+        except (RequestFailed, MemoryError, RuntimeError):
+            return None
 
     def _prepare_clip(self, sound: Sound, index: int, start: float, end: float) -> Prepared:
         try:

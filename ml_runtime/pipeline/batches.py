@@ -6,7 +6,7 @@ files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,10 +33,10 @@ class ScoredClip:
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """How clips are scored: `columns` are the classes kept, None for all."""
+    """How clips are scored: `batch_size` at a time; `columns` are the classes kept, None for all."""
 
     model: Scoring
-    batch_size: int
+    batch_size: Callable[[], int]
     activation: Activation
     columns: NDArray[np.intp] | None
     token: CancelToken
@@ -56,7 +56,7 @@ class Scorer:
             self.token.raise_if_cancelled()
             waiting.append(event)
             samples += isinstance(event, Prepared) and event.error is None
-            if samples == self.batch_size or len(waiting) == _LONGEST_QUEUE or samples == 0:
+            if samples >= self.batch_size() or len(waiting) == _LONGEST_QUEUE or samples == 0:
                 yield from self._run(waiting)
                 waiting, samples = [], 0
         self.token.raise_if_cancelled()

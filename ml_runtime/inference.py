@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     Print = Callable[[str, msgspec.Struct], None]
 
+_APPLICATION = "dipper-sidecar"
 _EXIT_FAILED = 1
 _EXIT_USAGE = 2
 _EXIT_RESUMABLE = 75
@@ -89,10 +90,12 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
     from contextlib import suppress
     from datetime import UTC, datetime
 
+    import platformdirs
     from msgspec.structs import replace
 
     from ml_runtime import run, worker
     from ml_runtime.models.registry import ModelProvider
+    from ml_runtime.pipeline.choices import Choices
     from rpc.call import Progress
     from rpc.errors import InternalError, OutOfMemory, RpcError
     from survey.job_folder import model_name
@@ -109,7 +112,12 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
     try:
         with worker.job_log(folder):
             outcome = run.run_job(
-                folder, ModelProvider(), token, lambda p: tell("progress", replace(p, kind="report")), trust=trust
+                folder,
+                ModelProvider(),
+                token,
+                lambda p: tell("progress", replace(p, kind="report")),
+                trust=trust,
+                choices=Choices(platformdirs.user_cache_path(_APPLICATION, appauthor=False)),
             )
     # Not only our own errors: job.json must never say "running" of a job that nobody runs.
     except Exception as error:

@@ -60,8 +60,8 @@ class Summary(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
 
     `threshold` and `top_k` are those that the sparse layout kept scores by; null in a dense job. `clips` and
     `audio_seconds` count what the parts hold, `unreadable_clips` among them have no score. `plan` and `batch_size` are
-    how the network was run, null when nothing was left to score; `deviation` is by how much scores differed from those of
-    the plan "eager", at most, where that was measured.
+    how the network was run, null when nothing was left to score; `deviation` is by how much scores differed from those
+    of the plan "eager", at most, where that was measured.
     """
 
     name: str

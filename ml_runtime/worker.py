@@ -20,6 +20,7 @@ from ml_runtime import results, run
 from ml_runtime.compat import make_importable
 from ml_runtime.models.imports import import_weights
 from ml_runtime.models.registry import ModelProvider, list_models
+from ml_runtime.pipeline.choices import Choices
 from rpc.call import Call
 from rpc.channel import Registry
 from rpc.errors import Busy
@@ -89,7 +90,8 @@ class Worker:
             folder = JobFolder.open(params.job_folder)
             # Weights that are fetched just now may be those of this very job.
             with self._loading_alone(call), job_log(folder):
-                return run.run_job(folder, self._provider, call.token, call.report, trust=params.trust)
+                choices = None if params.cache_folder is None else Choices(path_from_wire(params.cache_folder))
+                return run.run_job(folder, self._provider, call.token, call.report, trust=params.trust, choices=choices)
         finally:
             self._running.release()
 

@@ -50,11 +50,12 @@ class ImportWeightsParams(Params, frozen=True):
 class RunJobParams(Params, frozen=True):
     """worker/run: score what the config in `job_folder` names and the folder's parts do not hold yet.
 
-    The caller holds the lock of the folder.
+    The caller holds the lock of the folder. How models run fastest here is remembered in `cache_folder`, where given.
     """
 
     job_folder: PathText
     trust: bool = False
+    cache_folder: PathText | None = None
 
 
 class JobOutcome(Wire, frozen=True):

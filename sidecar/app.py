@@ -102,7 +102,13 @@ class Services:
         def make() -> tuple[JobManager, Closing]:
             from sidecar.jobs.manager import JobManager
 
-            manager = JobManager(self.settings.state_folder, self.notify, max_running=self.settings.max_running_jobs)
+            settings = self.settings
+            manager = JobManager(
+                settings.state_folder,
+                self.notify,
+                max_running=settings.max_running_jobs,
+                cache_folder=settings.cache_folder,
+            )
             return manager, manager.close
 
         return self._once("jobs", make)

@@ -26,7 +26,7 @@ _HALVES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where a network runs: `threads` count on the CPU; its input is widened to `channels`, None where it is as wide."""
+    """Where a network runs: `threads` count on the CPU; its input is repeated to `channels`, None where it has all."""
 
     device: torch.device
     threads: int
@@ -64,7 +64,7 @@ def make_plan(plan: str, network: torch.nn.Module, example: torch.Tensor, settin
     return _frozen(widened, example)
 
 
-class _Widened(torch.nn.Module):
+class _Widened(torch.nn.Module):  # type: ignore[misc]  # torch is not there where types are checked
     """A network whose input, one channel, is repeated for every channel that it takes."""
 
     def __init__(self, network: torch.nn.Module, channels: int | None, layout: Any = None) -> None:

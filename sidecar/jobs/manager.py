@@ -55,11 +55,12 @@ class JobManager:
         idle_seconds: float = IDLE_SECONDS,
         cancel_grace_seconds: float = CANCEL_GRACE_SECONDS,
         max_running: int = 1,
+        cache_folder: Path | None = None,
     ) -> None:
         self._index = JobIndex(state_folder)
         self._notify = notify
         self._workers = WorkerKeeper(worker_script, idle_seconds, cancel_grace_seconds)
-        self._queue = JobQueue(self._workers, self._changed, max_running)
+        self._queue = JobQueue(self._workers, self._changed, max_running, cache_folder)
 
     @property
     def running(self) -> int:

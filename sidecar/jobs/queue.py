@@ -12,6 +12,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 
 from rpc.call import Progress
 from rpc.errors import InternalError, OutOfMemory, RequestCancelled, RpcError, WorkerCrashed
@@ -31,8 +32,15 @@ log = logging.getLogger(__name__)
 class JobQueue:
     """The jobs under way in this process. Thread-safe."""
 
-    def __init__(self, workers: WorkerKeeper, on_change: Callable[[Job], None], max_running: int = 1) -> None:
+    def __init__(
+        self,
+        workers: WorkerKeeper,
+        on_change: Callable[[Job], None],
+        max_running: int = 1,
+        cache_folder: Path | None = None,
+    ) -> None:
         self._workers = workers
+        self._cache_folder = None if cache_folder is None else path_to_wire(cache_folder)
         self._on_change = on_change
         self._max_running = max_running
         self._guard = threading.RLock()
@@ -152,7 +160,8 @@ class JobQueue:
                 raise
 
     def _score(self, job: ActiveJob, worker: Worker) -> JobOutcome:
-        params = RunJobParams(job_folder=path_to_wire(job.folder.path), trust=job.trust)
+        folder = path_to_wire(job.folder.path)
+        params = RunJobParams(job_folder=folder, trust=job.trust, cache_folder=self._cache_folder)
         running = worker.call("worker/run", params, JobOutcome, token=job.token, on_progress=job.tell)
         try:
             return running.result()

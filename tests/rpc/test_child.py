@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,17 @@ def test_a_frozen_program_leaves_no_trace_in_the_environment(monkeypatch):
 
     assert restored == {"HOME": "/h", "LD_LIBRARY_PATH": "/user", "EXTRA": "1"}
     assert removed == {}
+
+
+def test_scripts_of_a_frozen_program_write_nothing_beside_it(monkeypatch):
+    python, script = Path("/env/bin/python"), Path("/app/ml_runtime/__main__.py")
+
+    source = child.python_script(python, script, "--import")
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    frozen = child.python_script(python, script)
+
+    assert source == [python, "-I", script, "--import"]
+    assert frozen == [python, "-I", "-B", script]
 
 
 def test_run_keeps_what_was_printed():

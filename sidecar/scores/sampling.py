@@ -11,7 +11,7 @@ from __future__ import annotations
 from rpc.cancel import CancelToken
 from schemas.detections import Detection, Sample, SampleParams
 from sidecar.scores.grouping import GROUP_SQL, add_groups
-from sidecar.scores.questions import clips_of, scores_of, within
+from sidecar.scores.questions import clips_of, number, scores_of, within
 from sidecar.scores.session import OpenTable
 from survey.paths import path_to_wire
 
@@ -58,16 +58,24 @@ def _taken(table: OpenTable, chosen: str, params: SampleParams) -> str:
         rows = f"(SELECT c.row, c.clip, c.score, {key} AS part FROM {chosen} AS c JOIN ({placed}) USING (clip))"
         strata.append("part")
     if params.strategy == "stratified":
-        rows = f"(SELECT *, {_bin_of_score()} AS bin FROM {rows})"
+        rows = f"(SELECT *, {_bin_of_score(*_ends(table, params))} AS bin FROM {rows})"
         strata.append("bin")
     turn = f"row_number() OVER (PARTITION BY {', '.join(strata)} ORDER BY {order})"
     dealt = f"(SELECT *, {turn} AS turn FROM {rows})"
     return f"SELECT row, clip, score FROM {dealt} ORDER BY turn, {order} LIMIT {params.count}"
 
 
-def _bin_of_score() -> str:
-    """Which part of the range of finite scores a score is in; infinite ones are in the parts at the ends."""
+def _ends(table: OpenTable, params: SampleParams) -> tuple[str, str]:
+    """The lowest and highest finite score, in SQL; those of a whole class are known."""
+    summary = table.stored.content.classes[table.position(params.class_)]
+    if params.score_range is None and summary.min is not None and summary.max is not None:
+        return number(summary.min), number(summary.max)
     low, high = (f"{end}(score) FILTER (isfinite(score)) OVER ()" for end in ("min", "max"))
+    return low, high
+
+
+def _bin_of_score(low: str, high: str) -> str:
+    """Which part of the range of finite scores a score is in; infinite ones are in the parts at the ends."""
     # Halves, because the difference of two numbers can be beyond all numbers.
     share = f"(greatest(least(score, {high}), {low}) / 2 - {low} / 2) / nullif({high} / 2 - {low} / 2, 0)"
     return f"coalesce(least({_BINS - 1}, CAST(floor({share} * {_BINS}) AS INTEGER)), 0)"

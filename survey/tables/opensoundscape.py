@@ -40,7 +40,7 @@ from survey.tables.canonical import (
 from survey.tables.loading import Loading
 from survey.tables.sniff import ABSENT
 from survey.tables.sources import Source, TextSource
-from survey.tables.unordered import fill_clips, is_large
+from survey.tables.unordered import absent_in, fill_clips, is_large
 from survey.tables.writing import copy_csv, refuse_first, written
 
 FILE, START, END = "file", "start_time", "end_time"
@@ -144,7 +144,7 @@ def _fill_wide(
 ) -> list[RowProblem]:
     scores = ", ".join(f"c{index} AS s{number}" for number, index in enumerate(columns.classes))
     if isinstance(source, TextSource) and is_large(source):
-        relation = source.relation(_numbers(columns))
+        relation = source.relation(_numbers(columns), absent_in(source))
         problems = fill_clips(cursor, schema, source, relation, _keys(columns), scores, loading)
         if problems is not None:
             return problems

@@ -14,15 +14,26 @@ import duckdb
 from schemas.scores import RowProblem
 from survey.tables.canonical import UNUSABLE, drop_unusable_clips, unordered
 from survey.tables.loading import Loading
+from survey.tables.sniff import ABSENT
 from survey.tables.sources import TextSource
 
 LARGE_BYTES = 8 << 20
+_WORDS = [word for word in ABSENT if word]
 _KEYS = 'path, "start", "end"'
 
 
 def is_large(source: TextSource) -> bool:
     """Whether reading `source` in any order saves time; what is packed is read by one thread in any case."""
     return source.table.kind == "text" and source.path.stat().st_size >= LARGE_BYTES
+
+
+def absent_in(source: TextSource) -> tuple[str, ...]:
+    """The words for no value to look out for. Every word more costs time, so only those that the first rows use.
+
+    Where another comes later, its row cannot be read, and the table is read in order, with all words.
+    """
+    used = any(cell.strip() in _WORDS for row in source.sample for cell in row)
+    return ABSENT if used else ("",)
 
 
 def fill_clips(
@@ -43,10 +54,10 @@ def fill_clips(
         cursor.execute(f"CREATE TABLE {schema}.clips AS SELECT NULL::BIGINT AS row, {keys}, {scores} FROM {relation}")
     if not source.problems(cursor):
         loading.stage(0.2)
-        cursor.execute(
-            "CREATE OR REPLACE TEMP TABLE clip_keys AS "
-            f"SELECT CAST(row_number() OVER () - 1 AS BIGINT) AS row, {keys} FROM {relation}"
-        )
+        # Numbers that the table gives by itself: counting rows while they are read would take one thread.
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE key_lines AS SELECT {keys} FROM {relation}")
+        cursor.execute("CREATE OR REPLACE TEMP TABLE clip_keys AS SELECT rowid AS row, * FROM key_lines")
+        cursor.execute("DROP TABLE key_lines")
         problems = drop_unusable_clips(cursor, "clip_keys", source, source.problems(cursor))
         if _number_rows(cursor, f"{schema}.clips"):
             return problems
@@ -59,7 +70,8 @@ def _number_rows(cursor: duckdb.DuckDBPyConnection, clips: str) -> bool:
     cursor.execute(f"DELETE FROM {clips} WHERE {UNUSABLE}")
     count = f"SELECT (SELECT count(*) FROM {clips}), count(*), count(DISTINCT ({_KEYS})) FROM clip_keys"
     counted = cursor.execute(count).fetchone()
-    if counted is None or len(set(counted)) > 1:
+    unnamed = cursor.execute("SELECT 1 FROM clip_keys WHERE path IN (SELECT unnest($1)) LIMIT 1", [_WORDS]).fetchone()
+    if counted is None or len(set(counted)) > 1 or unnamed is not None:
         return False
     same = " AND ".join(f"clips.{key} = keys.{key}" for key in _KEYS.split(", "))
     cursor.execute(f"UPDATE {clips} AS clips SET row = keys.row FROM clip_keys AS keys WHERE {same}")

@@ -55,6 +55,8 @@ def lines(count: int) -> str:
         "/unreadable.wav,,,,\n",
         "/r.wav,5,0,1,2\n",
         "/r.wav,0,5,,nan\n",
+        "/r.wav,0,5,NA,1\n",
+        "None,0,5,1,1\n",
     ],
 )
 def test_a_large_text_reads_in_any_order_as_it_does_in_its_own(

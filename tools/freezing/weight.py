@@ -5,17 +5,24 @@ What lives here: sizes of its files by what they belong to. What must not: bars 
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from tools.freezing.contents import PACKAGES
+
 _LEVEL = 6
 _PIECE = 1 << 20
 _MEGABYTE = 1e6
-_OURS = {"ml_runtime", "rpc", "schemas", "survey"}
-_SOUND = {"_soundfile_data", "soundfile", "soxr"}
+_PYTHON = {"python3.dll", "lib-dynload", "base_library.zip", f"python3.{sys.version_info[1]}"}
+_SOUND = "sound (libsndfile, soxr)"
+_BELONGS_TO = {
+    **dict.fromkeys(("soundfile", "soundfile_data", "soxr"), _SOUND),
+    **dict.fromkeys(("cffi", "cffi_backend", "pycparser"), "cffi"),
+}
 
 
 class Weight(NamedTuple):
@@ -71,19 +78,18 @@ def table(weights: list[Weight]) -> str:
 
 def _part(path: Path) -> str:
     """What a file belongs to: a library with its shared objects, Python itself, our source, the executable."""
-    top = path.parts[0] if path.parts[0] != "_internal" or len(path.parts) == 1 else path.parts[1]
-    name = top.lstrip("_").partition(".")[0].partition("-")[0]
-    if top in _OURS and path.parts[0] != "_internal":
-        return "our source, for the worker"
-    if len(path.parts) == 1:
-        return "executable, with Python modules"
-    if top in _SOUND or name in {"soxr", "soundfile"}:
-        return "sound (libsndfile, soxr)"
-    if name.startswith("libpython") or top in {"lib-dynload", "base_library.zip"} or name == "python3":
+    if path.parts[0] != "_internal":
+        return "our source, for the worker" if len(path.parts) > 1 else "executable"
+    top = path.parts[1]
+    name = top.partition(".")[0].partition("-")[0]
+    library = name.lstrip("_")
+    if library in PACKAGES:
+        return "our modules"
+    if name in sys.stdlib_module_names or top in _PYTHON or name.startswith("libpython"):
         return "Python and its standard library"
     if name.startswith("lib") and len(path.parts) == 2:
         return "libraries of the system"
-    return name
+    return _BELONGS_TO.get(library, library)
 
 
 def _compressed_size(path: Path) -> int:

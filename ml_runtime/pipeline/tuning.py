@@ -26,13 +26,13 @@ from rpc.errors import ConfigInvalid, RequestCancelled
 from schemas.config import InferenceConfig
 
 EQUAL = 1e-5
-WORTH_BYTES = 20_000_000
-"""Of sound: measuring takes as long as scoring a hundred clips, so a small job is scored without."""
+WORTH_BYTES = 60_000_000
+"""Of sound: measuring takes as long as scoring 200 clips, so a small job is scored without."""
 
 _LOG = logging.getLogger(__name__)
-_SIZES = (1, 4, 8, 16)
+_SIZES = (4, 8, 16)
 _USUAL_SIZE = 8
-_ROUNDS = 3
+_ROUNDS = 2
 _GAIN = 0.97
 """The usual size stays unless another needs less than this part of its time."""
 
@@ -134,14 +134,7 @@ class Tuned:
         wanted = self._tuning.inference
         size = min(_USUAL_SIZE if wanted.batch_size == "auto" else wanted.batch_size, len(prepared))
         batch = prepared[:size]
-        plans = model.plans(wanted.precision)
-        model.follow(plans[0], batch)
-        expected = self._score(batch)
-        best = Choice(plan=plans[0], batch_size=size, milliseconds=self._milliseconds(batch))
-        for plan in plans[1:] if wanted.plan == "auto" else (wanted.plan,):
-            tried = self._try(model, plan, batch, expected)
-            if tried is not None and (wanted.plan != "auto" or _is_quicker(tried, best)):
-                best = tried
+        best = self._quickest(model, wanted.plan, batch)
         model.follow(best.plan, batch)
         model.forget_other_plans()
         if len(prepared) < _USUAL_SIZE:
@@ -153,22 +146,47 @@ class Tuned:
             self._tuning.choices.remember(self._tuning.key, best)
         return best
 
-    def _try(self, model: HasPlans, plan: str, batch: Sequence[Any], expected: Scores) -> Choice | None:
-        """How fast `plan` is; None where it fails or its scores are others."""
+    def _quickest(self, model: HasPlans, wanted: str, batch: Sequence[Any]) -> Choice:
+        plainest, *others = model.plans(self._tuning.inference.precision)
+        model.follow(plainest, batch)
+        expected = self._score(batch)
+        deviations: dict[str, float | None] = {plainest: None}
+        for plan in others if wanted == "auto" else (wanted,):
+            deviation = self._deviation_of(model, plan, batch, expected)
+            if deviation is not None:
+                deviations[plan] = deviation
+        if wanted in deviations:
+            deviations = {wanted: deviations[wanted]}
+        times = self._in_turns(model, tuple(deviations), batch)
+        for plan, milliseconds in times.items():
+            _LOG.info("%s: %.1f ms a clip, scores differ by %.1e", plan, milliseconds, deviations[plan] or 0)
+        plan = min(times, key=times.__getitem__)
+        return Choice(plan=plan, batch_size=len(batch), deviation=deviations[plan], milliseconds=times[plan])
+
+    def _deviation_of(self, model: HasPlans, plan: str, batch: Sequence[Any], expected: Scores) -> float | None:
+        """By how much the scores of `plan` differ; None where it cannot be taken."""
         try:
             model.follow(plan, batch)
             deviation = self._deviation(batch, expected)
-            milliseconds = self._milliseconds(batch)
         except RequestCancelled:
             raise
         # A network may do what torch cannot trace or export; that costs speed, not scores.
         except Exception as error:  # noqa: BLE001
             _LOG.info("the plan %s cannot be followed: %s", plan, str(error).strip().split("\n")[0])
             return None
-        _LOG.info("%s: %.1f ms a clip, scores differ by %.1e", plan, milliseconds, deviation)
         if plan != self._tuning.inference.precision and not deviation <= EQUAL:
+            _LOG.info("the plan %s is not taken: scores differ by %.1e", plan, deviation)
             return None
-        return Choice(plan=plan, batch_size=len(batch), deviation=deviation, milliseconds=milliseconds)
+        return deviation
+
+    def _in_turns(self, model: HasPlans, plans: Sequence[str], batch: Sequence[Any]) -> dict[str, float]:
+        """The milliseconds of a clip by each plan, at best; in turns, so that what else goes on hits all alike."""
+        times = dict.fromkeys(plans, math.inf)
+        for _ in range(_ROUNDS):
+            for plan in plans:
+                model.follow(plan, batch)
+                times[plan] = min(times[plan], self._milliseconds(batch))
+        return times
 
     def _deviation(self, batch: Sequence[Any], expected: Scores) -> float:
         """The largest difference, also in a part of the batch: a trace may hold for one size only."""
@@ -177,28 +195,23 @@ class Tuned:
         return float(max(differences))
 
     def _milliseconds(self, batch: Sequence[Any]) -> float:
-        """What a clip takes, at best: whatever else the machine does only adds to it."""
-        times = []
-        for _ in range(_ROUNDS):
-            begun = time.perf_counter()
-            self._score(batch)
-            times.append(time.perf_counter() - begun)
-        return 1000 * min(times) / len(batch)
+        """What a clip takes."""
+        begun = time.perf_counter()
+        self._score(batch)
+        return 1000 * (time.perf_counter() - begun) / len(batch)
 
     def _best_size(self, best: Choice, prepared: Sequence[Any]) -> Choice:
         if self._tuning.inference.batch_size != "auto":
             return replace(best, batch_size=self._tuning.inference.batch_size)
-        for size in _SIZES:
-            if size == best.batch_size or size > len(prepared):
-                continue
-            milliseconds = self._milliseconds(prepared[:size])
-            if milliseconds < _GAIN * (best.milliseconds or 0):
-                best = replace(best, batch_size=size, milliseconds=milliseconds)
-        return best
-
-
-def _is_quicker(one: Choice, other: Choice) -> bool:
-    return (one.milliseconds or math.inf) < (other.milliseconds or math.inf)
+        sizes = [size for size in _SIZES if size <= len(prepared)]
+        times = dict.fromkeys(sizes, math.inf)
+        for _ in range(_ROUNDS):
+            for size in sizes:
+                times[size] = min(times[size], self._milliseconds(prepared[:size]))
+        size = min(times, key=times.__getitem__)
+        if times[size] >= _GAIN * times.get(best.batch_size, math.inf):
+            return best
+        return replace(best, batch_size=size, milliseconds=times[size])
 
 
 def _impossible(name: str, plan: str, plans: Sequence[str], error: Exception | None = None) -> ConfigInvalid:

@@ -47,7 +47,9 @@ def test_no_module_of_machine_learning_or_drawing_is_inside(modules: set[str]):
 
 
 def test_no_file_of_machine_learning_or_drawing_is_inside(bundle: Path):
-    names = {part.lower() for path in files_of(bundle / "_internal") for part in path.relative_to(bundle).parts}
+    paths = [path.relative_to(bundle / "_internal") for path in files_of(bundle / "_internal")]
+    # scipy has a module named torch, which serves those who have torch: of modules the first part of their name counts.
+    names = {path.parts[0].lower() for path in paths} | {path.name.lower() for path in paths if path.suffix != ".pyc"}
 
     stems = {name.partition(".")[0].partition("-")[0].removeprefix("lib") for name in names}
     assert "_duckdb" in stems

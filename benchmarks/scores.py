@@ -210,9 +210,7 @@ def report_opening(path: Path, found: dict[str, list[dict]]) -> list[tuple[str, 
     pandas, first, second = (middle(found[name], "open") for name in found)
     memory = middle(found["first"], "peak") / middle(found["pandas"], "peak")
     print(f"  memory {memory:.2f} of pandas' (bar 0.5), time {first / pandas:.2f} times pandas' (bar 2.5)")
-    print(
-        f"  the second opening takes 1/{pandas / second:.0f} of pandas' time, 1/{first / second:.0f} of ours (20)"
-    )
+    print(f"  the second opening takes 1/{pandas / second:.0f} of pandas' time, 1/{first / second:.0f} of ours (20)")
     return [
         ("memory of opening, pandas'/ours", 1 / memory, 2.0),
         ("time of opening, pandas'/ours", pandas / first, 1 / 2.5),

@@ -371,8 +371,15 @@ def _summary(
         unreadable_clips=sum(len(scored.unreadable) for scored in held),
         audio_seconds=sum(scored.audio_seconds for scored in held),
         elapsed_seconds=extent.elapsed_seconds,
-        notes=plan.model.card.notes,
+        notes=(*plan.model.card.notes, *_of_precision(plan.config.inference, choice)),
     )
+
+
+def _of_precision(inference: InferenceConfig, choice: Choice | None) -> tuple[str, ...]:
+    """What to tell somebody who allowed half a precision and did not get it."""
+    if choice is None or inference.precision in ("float32", choice.plan):
+        return ()
+    return (f"{inference.precision} is not quicker here, so the scores are float32 (plan {choice.plan}).",)
 
 
 def _teller(on_progress: OnProgress) -> Callable[[str], None]:

@@ -151,6 +151,18 @@ def test_half_a_precision_may_deviate_and_says_by_how_much():
     assert scorer.choice.deviation == pytest.approx(0.02, rel=1e-3)
 
 
+def test_who_asks_for_half_a_precision_hears_what_became_of_it(checkpoint, sounds, provider, tmp_path):
+    folder = make_job(tmp_path, sounds, CheckpointModel(path=str(checkpoint)), precision="bfloat16", batch_size=4)
+
+    run(folder, provider)
+
+    summary = told_in(folder, "summary")
+    if summary["plan"] == "bfloat16":
+        assert 0 < summary["deviation"] < 1
+    else:
+        assert any("bfloat16 is not quicker here" in note for note in summary["notes"])
+
+
 def test_a_small_job_is_not_measured():
     model = Choosy(good=(0.0, 0.0))
     scorer = tuned(model, worth_while=False)

@@ -13,12 +13,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
 from rpc.cancel import CancelToken
 from schemas.scores import ExportParams
 from sidecar.scores.questions import clips_of, scores_of, within
 from sidecar.scores.session import OpenTable
 from survey.tables import opensoundscape
+from survey.tables.canonical import MAX_WIDE
 from survey.tables.writing import refuse_first
 
 _CELLS_AT_ONCE = 10_000_000
@@ -45,8 +47,12 @@ def write_wide(
     positions = range(len(classes)) if position is None else range(position, position + 1)
     if not table.stored.content.wide:
         _refuse_two_in_a_cell(cursor, table, position, params)
-    queries = _queries(cursor, table, positions, params, token)
     names = [classes[index].name for index in positions]
+    shares = _shares(cursor, table, len(positions), token)
+    if len(positions) > MAX_WIDE:
+        rows = _filled_rows(cursor, table, positions, params, shares)
+        return opensoundscape.write_rows(rows, names, path, overwrite=params.overwrite)
+    queries = (_rows_between(table, positions, params, these) for these in shares)
     return opensoundscape.write(cursor, queries, names, path, overwrite=params.overwrite)
 
 
@@ -59,19 +65,38 @@ def _refuse_two_in_a_cell(
     refuse_first(name, "has several scores for one clip, which a table with a column per class cannot hold.")
 
 
-def _queries(
-    cursor: duckdb.DuckDBPyConnection, table: OpenTable, positions: range, params: ExportParams, token: CancelToken
-) -> Iterator[str]:
-    """The queries whose rows, one after the other, are the table."""
+def _shares(cursor: duckdb.DuckDBPyConnection, table: OpenTable, class_count: int, token: CancelToken) -> Iterator[str]:
+    """Conditions that choose some clips each, one after the other all of them."""
     whole = cursor.execute(f"SELECT min(clip), max(clip) FROM ({clips_of(table)})").fetchone()
     assert whole is not None
     if whole[0] is None:
         return
     first, last = whole
-    step = max(1, _CELLS_AT_ONCE // len(positions))
+    step = max(1, _CELLS_AT_ONCE // class_count)
     for start in range(first, last + 1, step):
         token.raise_if_cancelled()
-        yield _rows_between(table, positions, params, f"clip BETWEEN {start} AND {start + step - 1}")
+        yield f"clip BETWEEN {start} AND {start + step - 1}"
+
+
+def _filled_rows(
+    cursor: duckdb.DuckDBPyConnection, table: OpenTable, positions: range, params: ExportParams, shares: Iterator[str]
+) -> Iterator[list[object]]:
+    """The rows of a sparse table with thousands of classes, whose columns DuckDB would need a gigabyte for."""
+    everything = params.score_range is None
+    chosen = f"SELECT clip, class, score FROM ({scores_of(table, None, nan=True)} AND {within(params.score_range)})"
+    for these in shares:
+        clips = cursor.execute(
+            f'SELECT clip, places.path, start, "end" FROM ({clips_of(table)}) AS clips '
+            f"JOIN export_places AS places ON clips.path = places.named WHERE {these} ORDER BY clip"
+        ).fetchall()
+        scores = cursor.execute(f"SELECT * FROM ({chosen}) WHERE {these} ORDER BY clip").fetchnumpy()
+        for clip, *place in clips:
+            first, last = np.searchsorted(scores["clip"], (clip, clip + 1))
+            if everything or first < last:
+                cells: list[object] = [""] * len(positions)
+                for column, score in zip(scores["class"][first:last], scores["score"][first:last], strict=True):
+                    cells[column] = float(score)
+                yield [*place, *cells]
 
 
 def _rows_between(table: OpenTable, positions: range, params: ExportParams, these: str) -> str:

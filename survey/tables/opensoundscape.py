@@ -41,7 +41,7 @@ from survey.tables.loading import Loading
 from survey.tables.sniff import ABSENT
 from survey.tables.sources import Source, TextSource
 from survey.tables.unordered import absent_in, fill_clips, is_large
-from survey.tables.writing import copy_csv, refuse_first, written
+from survey.tables.writing import copy_csv, refuse_first, write_csv_rows, written
 
 FILE, START, END = "file", "start_time", "end_time"
 _CELL_SHOWN = 60
@@ -202,8 +202,25 @@ def write(
     RequestFailed
         A class has a name that is no column's.
     """
+    _refuse_names(classes)
+    with written(path, overwrite=overwrite) as aside:
+        return copy_csv(cursor, queries, (FILE, START, END, *classes), aside)
+
+
+def write_rows(rows: Iterable[Sequence[object]], classes: Sequence[str], path: Path, *, overwrite: bool) -> int:
+    """As `write`, from rows of path, start, end, and a score or "" per class: for thousands of columns.
+
+    Raises
+    ------
+    RequestFailed
+        A class has a name that is no column's.
+    """
+    _refuse_names(classes)
+    with written(path, overwrite=overwrite) as aside:
+        return write_csv_rows(rows, (FILE, START, END, *classes), aside)
+
+
+def _refuse_names(classes: Sequence[str]) -> None:
     taken = {FILE, START, END, ""}
     odd = (name for name in classes if name != name.strip() or name.lower() in taken or name.startswith("Unnamed: "))
     refuse_first(next(((name,) for name in odd), None), "cannot be the name of a column of scores.")
-    with written(path, overwrite=overwrite) as aside:
-        return copy_csv(cursor, queries, (FILE, START, END, *classes), aside)

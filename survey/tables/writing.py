@@ -140,6 +140,18 @@ def copy_csv(cursor: duckdb.DuckDBPyConnection, queries: Iterable[str], names: S
     return count
 
 
+def write_csv_rows(rows: Iterable[Sequence[object]], names: Sequence[str], path: Path) -> int:
+    """Write rows as CSV, numbers in full; how many they are."""
+    count = 0
+    with open_text(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        for row in rows:
+            writer.writerow(row)
+            count += 1
+    return count
+
+
 def _csv_line(cells: Iterable[str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(cells)

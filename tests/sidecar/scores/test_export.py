@@ -391,6 +391,33 @@ def test_many_clips_are_written_in_their_order(
         ]  # fmt: skip
 
 
+@pytest.mark.parametrize("chosen", [None, (0.5, 2.0)], ids=["all", "a range"])
+def test_thousands_of_classes_have_a_column_each(
+    session: ScoreSession, folder: Path, chosen: tuple[float, float] | None
+) -> None:
+    names = [f"class {number}" for number in range(1200)]
+    scores = np.random.default_rng(7).normal(size=(4, len(names)))
+    scores[2] = -1.0  # a clip that no range has
+    lines = [
+        f"/d/a.wav,{3 * clip},{3 * clip + 3}," + ",".join(map(str, row)) for clip, row in enumerate(scores.tolist())
+    ]
+    lines[1] = lines[1].rpartition(",")[0] + ","  # a cell without a score
+    table = text_table(session, folder, "\n".join([f"file,start_time,end_time,{','.join(names)}", *lines]))
+
+    exported = export(table, target(folder, "csv"), "csv", score_range=chosen)
+    with Path(exported.path).open(newline="") as file:
+        header, *rows = csv.reader(file)
+
+    expected = [
+        [str(score) if chosen is None or chosen[0] <= score <= chosen[1] else "" for score in clip]
+        for clip in scores.tolist()
+    ]
+    expected[1][-1] = ""
+    assert header == ["file", "start_time", "end_time", *names]
+    assert [row[3:] for row in rows] == [clip for clip in expected if chosen is None or any(clip)]
+    assert exported.row_count == len(rows) == (4 if chosen is None else 3)
+
+
 def test_what_cannot_be_exported(session: ScoreSession, folder: Path) -> None:
     table = text_table(session, folder, DENSE)
     twice = text_table(

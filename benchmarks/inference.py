@@ -102,7 +102,7 @@ def timed(task: Callable[[], Any]) -> tuple[float, Any]:
 def best_options(model: Any, files: list[str]) -> dict[str, int]:
     """Batch size and workers with which `predict` is quickest."""
     tried = {}
-    for batch_size, workers in ((1, 0), (4, 0), (8, 0), (8, 1), (8, 2), (16, 1)):
+    for batch_size, workers in ((1, 0), (4, 0), (8, 0), (8, 1), (8, 2)):
         options = {"batch_size": batch_size, "num_workers": workers}
         tried[batch_size, workers], _ = timed(lambda options=options: predict(model, files, options))
     batch_size, workers = min(tried, key=tried.__getitem__)
@@ -167,11 +167,13 @@ def forward_alone(checkpoint: Path, plan: str, batch_size: int, clips: int) -> f
 def measure(architecture: str, place: Path, files: list[str]) -> dict[str, float]:
     checkpoint = make_checkpoint(place, architecture)
     reference = load_reference(checkpoint)
-    options = best_options(reference, files[:2])
+    options = best_options(reference, files[:1])
     theirs_seconds, theirs = timed(lambda: predict(reference, files, options))
     clips = len(theirs)
+    print(f"{architecture}: predict at its best, {options}: {1000 * theirs_seconds / clips:.1f} ms a clip", flush=True)
     runner = Runner(place / architecture, checkpoint, files)
     first_seconds, _ = timed(runner.run)
+    print(f"{architecture}: first job, measuring included: {1000 * first_seconds / clips:.1f} ms a clip", flush=True)
     ours_seconds, folder = timed(runner.run)
     ours = pd.read_csv(folder.predictions_path).set_index(KEYS)
     summary = json.loads(folder.summary_path.read_text("utf-8"))
@@ -184,9 +186,9 @@ def measure(architecture: str, place: Path, files: list[str]) -> dict[str, float
         "differ": float(np.abs(ours.to_numpy() - theirs.to_numpy()).max()),
         "start": runner.first_clip_seconds,
     }
-    print(
-        f"\n{architecture}: {clips} clips; predict at its best {options}; job {summary['plan']}, {summary['batchSize']}"
-    )
+    spread = float(ours.to_numpy().std(axis=0).mean())
+    plan = f"{summary['plan']}, {summary['batchSize']} at a time"
+    print(f"{architecture}: {clips} clips, scores spread by {spread:.1e}; job by {plan}", flush=True)
     print("  ms a clip: " + ", ".join(f"{name} {row[name]:.1f}" for name in ("predict", "first job", "job", "forward")))
     if "bfloat16" in plans_for(torch.device("cpu"), "bfloat16"):
         runner.run(precision="bfloat16")

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from schemas.config import CheckpointModel, Config, InputConfig, OutputConfig, RibbitModel, ZooModel
+from schemas.config import CheckpointModel, Config, InputConfig, OutputConfig, PythonModel, RibbitModel, ZooModel
 from survey.job_folder import JobFolder
 from survey.ledger import Crashed, Ledger, Stamp, Started
 from tests.ml_runtime.jobs import failures, predictions
@@ -160,15 +160,29 @@ def test_another_config_is_refused_on_resume(survey, checkpoint, tmp_path):
 
 
 def test_a_job_that_fails_says_so_in_its_folder(survey, tmp_path):
+    (tmp_path / "none.pt").write_bytes(b"no model")
     config = write_config(tmp_path / "config.json", survey, CheckpointModel(path=str(tmp_path / "none.pt")))
 
     code, lines = run("--config", config)
 
     error = lines[-1]["error"]
-    assert (code, error["code"], error["data"]["state"]) == (1, 1001, "failed")
+    assert (code, error["code"], error["data"]["state"]) == (1, 1004, "failed")
     record = JobFolder.open(error["data"]["jobFolder"]).read_record()
-    assert (record.state, record.code) == ("failed", 1001)
+    assert (record.state, record.code) == ("failed", 1004)
     assert "none.pt" in record.message
+
+
+@pytest.mark.parametrize("shard", [(), ("--shard", "1/2")])
+def test_what_cannot_be_run_is_refused_before_anything_is_made(survey, tmp_path, shard):
+    own = write_config(tmp_path / "own.json", survey, PythonModel(path=__file__, class_name="Own"))
+    lost = write_config(tmp_path / "lost.json", survey, CheckpointModel(path=str(tmp_path / "none.pt")))
+
+    untrusted, missing = run("--config", own, *shard), run("--config", lost, *shard)
+
+    assert (untrusted[0], untrusted[1][-1]["error"]["code"]) == (2, 1004)
+    assert "--trust" in untrusted[1][-1]["error"]["data"]["hint"]
+    assert (missing[0], missing[1][-1]["error"]["code"]) == (2, 1001)
+    assert not (tmp_path / "output").exists()
 
 
 def test_a_missing_recording_is_told_by_the_exit_code_and_an_unreadable_one_is_not(survey, tmp_path):
@@ -183,7 +197,7 @@ def test_a_missing_recording_is_told_by_the_exit_code_and_an_unreadable_one_is_n
 
     assert (code, code_with_gap) == (0, 1)
     assert [line["result"]["state"] for line in (lines[-1], lines_with_gap[-1])] == ["completed", "completed"]
-    assert [failure["code"] for failure in lines_with_gap[-1]["result"]["failures"]] == [1001, 1002]
+    assert [failure["code"] for failure in lines_with_gap[-1]["result"]["failures"]] == [1002, 1001]
 
 
 def test_a_missing_drive_and_a_killed_process_can_be_resumed(survey, tmp_path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +16,10 @@ import pytest
 import soundfile
 
 from rpc.cancel import CancelToken
-from rpc.errors import FileMissing
+from rpc.errors import FileMissing, ModelLoadFailed
 from schemas.config import Validation
-from survey.preflight import validate_document, validate_file, validate_files
+from survey.config import parse_config
+from survey.preflight import check_ready, validate_document, validate_file, validate_files
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,6 +49,7 @@ def test_a_run_that_can_start(survey: Path) -> None:
     assert answer.files.valid == (str(survey / "in" / "a.wav"),)
 
 
+TOAD = {"source": "ribbit", "className": "toad", "signalBandHz": [2000, 2500], "pulseRateHz": [13, 22]}
 PROBLEMS = [
     ({"inference": {"batchSiz": 1}}, "$.inference.batchSiz", "batchSize"),
     ({"input": {"folders": ["gone"]}}, "$.input.folders[0]", "gone"),
@@ -53,6 +57,13 @@ PROBLEMS = [
     ({"input": {"folders": ["."], "files": []}, "output": {"folder": "in/a.wav/x"}}, "$.output.folder", "is a file"),
     ({"model": {"source": "checkpoint", "path": "none.pt"}}, "$.model.path", "none.pt"),
     ({"model": {"source": "checkpoint", "path": "in"}}, "$.model.path", "is a folder"),
+    ({"input": {"files": ["in/x.wav", "in/y.wav"]}}, "$.input.files", "nor are 1 others"),
+    ({"input": {"patterns": ["**/*.csv", "in/*.wav"]}}, "$.input.patterns[0]", "failures.csv for one"),
+    ({"input": {"patterns": ["in/*.wav", "out/*/scores/*.parquet"]}}, "$.input.patterns[1]", "part-000001.parquet"),
+    ({"output": {"folder": f"out/{'x' * 300}"}}, "$.output.folder", "name too long"),
+    ({"output": {"folder": "out", "threshold": "high"}}, "$.output.threshold", "Expected `float"),
+    ({"model": TOAD, "inference": {"classes": ["Toda"]}}, "$.inference.classes[0]", "Did you mean 'toad'?"),
+    ({"model": TOAD, "inference": {"clipOverlapSeconds": 5}}, "$.inference.clipOverlapSeconds", "cannot overlap by 5"),
 ]
 
 
@@ -65,6 +76,52 @@ def test_what_stands_in_the_way_is_told_with_its_place(
     assert not answer.valid
     assert [error.path for error in answer.errors] == [place]
     assert words in answer.errors[0].message
+
+
+def test_trying_the_output_folder_leaves_nothing(survey: Path) -> None:
+    before = sorted(survey.rglob("*"))
+
+    assert validate(survey, output={"folder": "out/of/sight"}).valid
+    assert sorted(survey.rglob("*")) == before
+
+
+@pytest.mark.parametrize("pattern", ["in/**/*", "in/*.wav", "other/**/*.csv", "*.csv", "in/*.txt"])
+def test_patterns_that_do_not_match_results_are_welcome(survey: Path, pattern: str) -> None:
+    answer = validate(survey, input={"patterns": [pattern, "in/*.wav"]}, output={"folder": "in/out"})
+
+    assert answer.errors == ()
+
+
+def test_the_room_that_results_need_is_told(survey: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for index in range(60):
+        soundfile.write(survey / "in" / f"{index}.wav", np.zeros(8000 * 6, np.float32), 8000)
+    classes = [f"class {index}" for index in range(200)]
+    (survey / "model.onnx").write_bytes(b"")
+    model = {"source": "onnx", "path": "model.onnx", "classes": classes, "sampleRate": 8000, "clipSeconds": 3.0}
+
+    enough = validate(survey, model=model)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(1, 1, 100_000))
+    too_little = validate(survey, model=model)
+    unknown = validate(survey)
+
+    assert enough.needed_bytes is not None
+    assert 2 * 60 * 200 * 10 < enough.needed_bytes < 2 * 60 * 200 * 16
+    assert enough.valid
+    assert (enough.free_bytes or 0) > enough.needed_bytes
+    assert [error.path for error in too_little.errors] == ["$.output.folder"]
+    assert re.search(r"about 3\d\d kB, and the disk of .* has 100 kB free", too_little.errors[0].message)
+    assert too_little.free_bytes == 100_000
+    assert (unknown.needed_bytes, unknown.valid) == (None, True)
+
+
+def test_a_run_says_so_itself(survey: Path) -> None:
+    config = parse_config(document(model={"source": "python", "path": "in/a.wav", "className": "Own"}), survey)
+
+    with pytest.raises(ModelLoadFailed, match="is a Python program"):
+        check_ready(config, CancelToken(), trust=False)
+    assert check_ready(config, CancelToken(), trust=True) == (survey / "in" / "a.wav",)
+    answer = validate(survey, model={"source": "python", "path": "in/a.wav", "className": "Own"})
+    assert (answer.valid, "is a Python program" in answer.warnings[0]) == (True, True)
 
 
 def test_several_problems_come_at_once(survey: Path) -> None:

@@ -28,6 +28,8 @@ def refusal_to_write(wanted: Path) -> RequestFailed | None:
         return PermissionRefused(f"{existing} is a file, so no folder can be made there.", path=wanted)
     try:
         _try_in(existing, wanted.relative_to(existing))
+    except FileNotFoundError:  # of /proc and its like: there is a folder, but nothing can be made in it
+        return PermissionRefused(f"No folder can be made in {existing}.", path=wanted)
     except OSError as error:
         return from_os_error(error, existing, "write in")
     return None

@@ -78,6 +78,13 @@ def test_what_stands_in_the_way_is_told_with_its_place(
     assert words in answer.errors[0].message
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_a_folder_in_which_none_can_be_made_is_told(survey: Path) -> None:
+    answer = validate(survey, output={"folder": "/proc/results"})
+
+    assert [error.message for error in answer.errors] == ["No folder can be made in /proc."]
+
+
 def test_trying_the_output_folder_leaves_nothing(survey: Path) -> None:
     before = sorted(survey.rglob("*"))
 

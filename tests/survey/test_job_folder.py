@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import pytest
 from rpc.errors import Busy, ConfigInvalid, JobNotFound, PermissionRefused, RequestFailed
 from schemas.config import CheckpointModel, Config, InputConfig, OutputConfig
 from survey.job_folder import JobFolder
+from survey.shards import Shard
 from tests.hostile import refusing
 
 NOW = datetime(2024, 5, 12, 5, 30, 0, tzinfo=UTC)
@@ -147,3 +149,29 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
     assert held
     with folder.lock():
         pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="another lock there")
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_network_mount_without_locks_does_not_stop_a_job(tmp_path, monkeypatch, number):
+    folder = JobFolder.create(config(tmp_path), NOW)
+
+    def refuse(*arguments):
+        raise OSError(number, "no locks here")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+
+    with folder.lock():
+        assert not folder.is_locked()
+
+
+def test_a_shard_that_begins_twice_is_begun_once(tmp_path):
+    folder, ids = JobFolder.shared(config(tmp_path)).shard(Shard(3, 20)), set()
+
+    for _ in range(2):
+        folder.make()
+        folder.begin(config(tmp_path), NOW, shard=Shard(3, 20))
+        ids.add(folder.read_record().job_id)
+
+    assert folder.path.name == "03-of-20"
+    assert (len(ids), folder.read_record().shard) == (1, Shard(3, 20))

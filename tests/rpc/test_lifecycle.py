@@ -51,6 +51,17 @@ def begun(wire: Wire, *tokens: str) -> None:
         waiting.discard(wire.next().get("params", {}).get("token"))
 
 
+@pytest.fixture(autouse=True)
+def signals_are_not_ignored() -> Iterator[None]:
+    """A shell's background job, or nohup, would make the servers inherit that they are: they respect it."""
+    ignored = [number for number in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @pytest.fixture
 def wire() -> Iterator[Wire]:
     with Wire() as wire:

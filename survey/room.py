@@ -3,7 +3,7 @@
 What lives here: the estimate, and the refusal. What must not: what to do when a disk is full all the same.
 
 The length of the recordings is taken from their sizes and from the headers of some of them, spread over all, so that
-a hundred thousand files are not opened. The bytes per score are measured ones, at the lower end: what is refused would
+a hundred thousand files are not opened. The bytes per score are guesses at the lower end: what is refused would
 hardly have fitted. What the sparse layout keeps for its threshold is not known and not counted.
 """
 

@@ -34,7 +34,7 @@ LOAD = """
 """
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif(sys.platform == "win32", reason="the highest memory is asked of the resource module")
 def test_two_million_scores_load_in_bounded_memory_and_answer_at_once(tmp_path: Path) -> None:
     path, cache = tmp_path / "season.parquet", tmp_path / "cache"

@@ -192,11 +192,14 @@ class Crew(Generic[Task]):
         if self._quick:
             self._moved = self._busy = now or time.monotonic()
             return self._quick.popleft(), False, self._moved
-        if self._tasks and self._running < self._size:
+        if self._running < self._size:
+            try:  # asking first would not do: the one who moves takes tasks without the lock
+                task = self._tasks.popleft()
+            except IndexError:
+                return None
             self._moved = self._busy = now or time.monotonic()
             self._mover = me or threading.get_ident()
             self._running += 1
-            task = self._tasks.popleft()
             if self._tasks and self._pace > _QUICK_SECONDS and self._running < self._size:
                 self._call(1)
             return task, True, self._moved

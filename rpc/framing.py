@@ -70,7 +70,8 @@ def frame_edges(body: bytes, framing: Framing) -> tuple[bytes, bytes]:
 
 def framed(body: bytes, framing: Framing) -> bytes:
     """`body` as it is written."""
-    return body + b"\n" if framing == "line" else b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    before, after = frame_edges(body, framing)
+    return before + body + after
 
 
 class Decoder:

@@ -23,8 +23,6 @@ _EXIT_CRASH = 70
 def main(argv: list[str] | None = None) -> int:
     """Serve JSON-RPC 2.0 on stdin and stdout until the client leaves; the exit code (see docs/protocol.md)."""
     arguments = _parser().parse_args(argv)
-    if arguments.child is not None:
-        return _run_child(arguments.child, arguments.log_level)
     # What a start makes stays: looking for garbage in it is a fifteenth of the time, once and at every later look.
     gc.disable()
     _import_msgspec()
@@ -58,20 +56,6 @@ def _import_msgspec() -> None:
         del sys.modules["typing_extensions"]
 
 
-def _run_child(task: str, log_level: str) -> int:
-    """Be a child of another sidecar: serve one task of sidecar.children over the same protocol."""
-    from rpc import channel, logs
-    from sidecar import children
-
-    routes = children.routes(task)
-    if routes is None:
-        sys.stderr.write(f"sidecar: there is no child task {task!r}\n")
-        return _EXIT_USAGE
-    logs.configure(log_level)
-    options = channel.Options(channel.ServerInfo(name=task, version=VERSION), "header", kill_group_at_end=True)
-    return channel.serve(routes, options)
-
-
 class _Help(argparse.HelpFormatter):
     """Of a fixed width: asking the terminal imports shutil, 3 ms of every start."""
 
@@ -99,7 +83,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
     parser.add_argument("--version", action="version", version=f"sidecar {VERSION}")
     parser.add_argument("--test-methods", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--child", metavar="TASK", help=argparse.SUPPRESS)
     return parser
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -171,3 +172,21 @@ def test_output_leaves_before_anybody_waits(source):
     while source.flushes < before + 1 and time.monotonic() < deadline:
         time.sleep(0.005)
     assert source.flushes > before
+
+
+class _Emptied(deque[Callable[[], None]]):
+    """Tasks of which the last is taken, without the lock, while somebody with the lock looks whether there are any."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def test_a_task_that_another_thread_took_meanwhile_is_no_task() -> None:
+    with Source(2) as source:
+        source.crew._tasks = _Emptied()
+        source.chunks.put([])
+        ran = threading.Event()
+        source.chunks.put([(ran.set, False)])
+        done = ran.wait(PATIENCE_SECONDS)
+
+    assert done

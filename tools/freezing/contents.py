@@ -5,13 +5,18 @@ What lives here: names, which sidecar.spec and the test of the bundle share. Wha
 
 from __future__ import annotations
 
+import sys
+
 PACKAGES = ("sidecar", "rpc", "schemas", "survey")
 """Ours, with all their modules: handlers are imported by name, which no analysis sees."""
 
 SHIPPED_SOURCES = ("ml_runtime", "rpc", "schemas", "survey")
 """What the ML environment's interpreter runs: plain files beside the executable."""
 
-LATE_LIBRARIES = ("isal.isal_zlib", "pybase64", "soxr", "scipy.fft", "soundfile", "duckdb", "platformdirs")
+LATE_LIBRARIES = (
+    *("isal.isal_zlib", "pybase64", "soxr", "scipy.fft", "soundfile", "duckdb", "platformdirs"),
+    *(("backports.zstd",) if sys.version_info < (3, 14) else ("compression.zstd",)),
+)
 """Imported inside functions."""
 
 FORBIDDEN = (

@@ -106,7 +106,7 @@ def misbehave(behaviour: str, call: Call, options: dict[str, object]) -> None:
     if behaviour == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if behaviour == "segfault":
-        os.kill(os.getpid(), signal.SIGSEGV)
+        signal.raise_signal(signal.SIGSEGV)
     if behaviour == "waits":
         release = Path(str(options["release"]))
         while not release.exists():

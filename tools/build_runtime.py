@@ -1,13 +1,15 @@
 """Build environments/dipper_pytorch_env.tar.gz, the ML environment that the sidecar extracts on a user's machine.
 
-    .venv/bin/python tools/build_runtime.py [--torch-index URL] [--conda PATH | --without-conda] [--force]
+    .venv/bin/python tools/build_runtime.py [--torch-index URL] [--conda PATH | --without-conda] [--renew-lock]
 
 What lives here: the order of the steps, the manifest, and deciding whether there is anything to do. What must not:
 how a prefix is made relocatable (runtime_prefix.py), what is left out (runtime_parts.py).
 
 The prefix comes from environment.yml, solved by micromamba, mamba or conda, or else from a relocatable copy of this
-Python. conda-pack packs it. The archive is then proven: extracted by the sidecar's own code into a folder with a
-blank and an umlaut in its name, where every library that the interpreter loads must come from inside.
+Python. What was solved is locked per platform (conda_lock.py): the next build installs just that, until
+environment.yml changes or --renew-lock is given. The licences of all that is inside are put into it, and conda-pack
+packs it. The archive is then proven: extracted by the sidecar's own code into a folder with a blank and an umlaut in
+its name, where every library that the interpreter loads must come from inside.
 """
 
 from __future__ import annotations
@@ -27,17 +29,25 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools import runtime_prefix
+from sidecar.environment.naming import STEM, SUFFIXES, platform_tag
+from tools import conda_lock, runtime_prefix
+from tools.install_ml import lock_path
+from tools.notices.component import Component
+from tools.notices.document import NAME as NOTICES
+from tools.notices.document import write_notices
+from tools.notices.prefix import components_of_prefix
 from tools.paths import ARCHIVE, BUILD, ENVIRONMENTS, ML, REQUIREMENTS, ROOT, python_of
 from tools.processes import CommandFailed, run
-from tools.runtime_manifest import platform_tag, read_manifest, variant_of, write_manifest
+from tools.runtime_manifest import Making, read_manifest, variant_of, version_of_python, write_manifest
 from tools.runtime_parts import LeftOut
 
 ENVIRONMENT_YML = ROOT / "environment.yml"
+CONDA_LOCK = conda_lock.lock_path()
 PREFIX = BUILD / "runtime" / "dipper_pytorch_env"
 # Measured on 2 cores: levels 1 to 3 take 19 s for 452, 439 and 429 MB, level 4 takes 36 s for 414 MB.
 COMPRESS_LEVEL = 3
 _SOURCES = ("build_runtime.py", "runtime_prefix.py", "runtime_parts.py", "runtime_manifest.py", "install_ml.py")
+_NOTICES = Path(__file__).with_name("notices")
 _PACK = "import sys; from conda_pack.cli import main; sys.exit(main())"
 
 
@@ -50,13 +60,13 @@ class Options:
     compress_level: int
     force: bool
     prove: bool
+    renew_lock: bool = False
 
 
 def build(options: Options) -> Path:
     """Build the archive unless it is current. Gives its path, which is a link to the one named by platform."""
-    inputs = _digest_of_inputs(options)
-    current = _current(inputs)
-    if current is not None and not options.force:
+    current = _current(_digest_of_inputs(options))
+    if current is not None and not options.force and not options.renew_lock:
         _say(f"{current.name} is current, nothing to do")
         return ARCHIVE
     left_out, started = LeftOut(), time.monotonic()
@@ -65,13 +75,16 @@ def build(options: Options) -> Path:
     made_by = _make_prefix(options, left_out)
     (PREFIX / "conda-meta").mkdir(exist_ok=True)
     (PREFIX / "conda-meta" / "history").touch()
-    archive = ENVIRONMENTS / f"{ARCHIVE.name.removesuffix('.tar.gz')}-{platform_tag()}-{variant_of(PREFIX)}.tar.gz"
+    components = _add_notices()
+    inputs = _digest_of_inputs(options)  # after the solver, which may have written a lock
+    archive = ENVIRONMENTS / f"{STEM}-{platform_tag()}-{variant_of(PREFIX)}{SUFFIXES[0]}"
     aside = archive.with_name(f"partial-{archive.name}")
     _pack(options, aside)
     if options.prove:
         _prove(aside)
     aside.replace(archive)
-    manifest = write_manifest(archive, PREFIX, inputs=inputs, made_by=made_by, left_out=left_out)
+    made = Making(inputs, made_by, left_out, components)
+    manifest = write_manifest(archive, PREFIX, made)
     _link(archive)
     _remove_prefix()
     _say_left_out(left_out)
@@ -82,9 +95,16 @@ def build(options: Options) -> Path:
 def _make_prefix(options: Options, left_out: LeftOut) -> str:
     """Fill PREFIX; tells by what."""
     if options.conda is not None:
-        with _step(f"solving environment.yml with {options.conda.name}"):
-            _solve(options.conda)
         python = PREFIX / "python.exe" if sys.platform == "win32" else python_of(PREFIX)
+        lock = None if options.renew_lock else conda_lock.read_lock(CONDA_LOCK, ENVIRONMENT_YML)
+        if lock is None:
+            with _step(f"solving environment.yml with {options.conda.name}"):
+                _solve(options.conda)
+            conda_lock.write_lock(CONDA_LOCK, PREFIX, ENVIRONMENT_YML)
+            _say(f"locked in {CONDA_LOCK.name}: commit it")
+        else:
+            with _step(f"installing {CONDA_LOCK.name} with {options.conda.name}"):
+                _install_locked(options.conda, lock, python)
         runtime_prefix.remove_unused(PREFIX, left_out, keep=runtime_prefix.compiled_by(python), conda=True)
         return options.conda.name
     python = python_of(ML) if python_of(ML).exists() else Path(sys.executable)
@@ -108,6 +128,21 @@ def _solve(conda: Path) -> None:
         run([conda, "env", "create", "--yes", *where])
     else:
         run([conda, "env", "create", *where])
+
+
+def _install_locked(conda: Path, lock: conda_lock.CondaLock, python: Path) -> None:
+    run([conda, "create", "--yes", "--prefix", str(PREFIX), "--file", lock.path])
+    if lock.by_pip:
+        run([python, "-I", "-m", "pip", "install", "--quiet", "--no-deps", *lock.by_pip])
+
+
+def _add_notices() -> list[Component]:
+    """Put the licences of all that is in PREFIX into it; gives whose work it is."""
+    components, unknown = components_of_prefix(PREFIX, version_of_python(PREFIX))
+    for name in unknown:
+        _say(f"whose {name} is, tools/notices/native.py does not know: add it before you pass the archive on")
+    write_notices(PREFIX / NOTICES, "the ML environment", components)
+    return components
 
 
 def _pack(options: Options, archive: Path) -> None:
@@ -158,7 +193,10 @@ def _digest_of_inputs(options: Options) -> str:
     facts = [platform_tag(), options.torch_index, options.compress_level, options.conda and options.conda.stem]
     facts.append(None if options.conda else runtime_prefix.installation_of(python).version)
     digest.update(repr(facts).encode())
-    paths = [ENVIRONMENT_YML, REQUIREMENTS / "ml.txt", REQUIREMENTS / "ml.in"]
+    paths = [ENVIRONMENT_YML, lock_path(), REQUIREMENTS / "ml.in", *sorted(_NOTICES.glob("*.py"))]
+    paths += sorted(_NOTICES.glob("texts/*.txt"))
+    if options.conda is not None and CONDA_LOCK.exists():
+        paths.append(CONDA_LOCK)
     for path in [*paths, *(Path(__file__).with_name(name) for name in _SOURCES)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -207,11 +245,14 @@ def _options(arguments: list[str] | None) -> Options:
     parser.add_argument("--conda", type=Path, metavar="PROGRAM", help="the micromamba, mamba or conda to use")
     parser.add_argument("--without-conda", action="store_true", help="copy this Python even where conda is found")
     parser.add_argument("--compress-level", type=int, default=COMPRESS_LEVEL, choices=range(1, 10), metavar="1-9")
+    parser.add_argument("--renew-lock", action="store_true", help="solve environment.yml anew and lock what comes out")
     parser.add_argument("--force", action="store_true", help="build even where nothing changed")
     parser.add_argument("--no-proof", action="store_true", help="leave out extracting and running the result")
     given = parser.parse_args(arguments)
     conda = None if given.without_conda else given.conda or _find_conda()
-    return Options(conda, given.torch_index, given.compress_level, given.force, prove=not given.no_proof)
+    return Options(
+        conda, given.torch_index, given.compress_level, given.force, not given.no_proof, renew_lock=given.renew_lock
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,7 +4,7 @@ What lives here: reading installed metadata. What must not: installing or resolv
 whose packages are to be locked:
 
     .venv/bin/python tools/lock.py pyproject.toml dev > requirements/sidecar.txt
-    .ml/bin/python tools/lock.py requirements/ml.in > requirements/ml.txt
+    .ml/bin/python tools/lock.py requirements/ml.in > requirements/ml-linux-x86_64.txt
 
 The first argument is a requirements file, or a pyproject.toml followed by the extras to take in.
 """

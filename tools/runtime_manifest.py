@@ -7,32 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sidecar.environment.naming import platform_tag, without_suffix
+from tools.notices.component import Component
+from tools.notices.document import NAME as NOTICES
 from tools.runtime_parts import LeftOut
 
-_SUFFIX = ".tar.gz"
-_LIST_PACKAGES = """
-import json, sys
-from importlib.metadata import distributions
 
-def licence(about):
-    classifiers = about.get_all("Classifier") or ()
-    classified = [line.rpartition(" :: ")[2] for line in classifiers if line.startswith("License")]
-    named = about.get("License-Expression") or " and ".join(classified) or about.get("License") or "not stated"
-    return named.strip().split("\\n")[0][:80]
+@dataclass(frozen=True)
+class Making:
+    """How an archive was made: a digest of what from, by what, without what, and whose work is in it."""
 
-found = {each.name: (each.version, licence(each.metadata)) for each in distributions()}
-found["Python"] = (sys.version.split()[0], "PSF-2.0")
-json.dump(dict(sorted(found.items(), key=lambda row: row[0].lower())), sys.stdout)
-"""
+    inputs: str
+    by: str
+    left_out: LeftOut
+    components: Sequence[Component]
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class Manifest:
 
 def manifest_of(archive: Path) -> Path:
     """Where the manifest of an archive lies."""
-    return archive.with_name(archive.name.removesuffix(_SUFFIX) + ".json")
+    return archive.with_name(without_suffix(archive.name) + ".json")
 
 
 def read_manifest(path: Path) -> Manifest | None:
@@ -58,11 +55,10 @@ def read_manifest(path: Path) -> Manifest | None:
         return None
 
 
-def write_manifest(archive: Path, prefix: Path, *, inputs: str, made_by: str, left_out: LeftOut) -> Manifest:
+def write_manifest(archive: Path, prefix: Path, made: Making) -> Manifest:
     """Write the manifest of `archive`, which was packed from `prefix`, and its sum in sha256sum's form."""
     files = [path for path in prefix.rglob("*") if path.is_file() and not path.is_symlink()]
-    packages = _packages(prefix)
-    manifest = Manifest(inputs, _sha256(archive), archive.stat().st_size)
+    manifest = Manifest(made.inputs, _sha256(archive), archive.stat().st_size)
     content: dict[str, Any] = {
         "schemaVersion": 1,
         "archive": archive.name,
@@ -72,23 +68,17 @@ def write_manifest(archive: Path, prefix: Path, *, inputs: str, made_by: str, le
         "files": len(files),
         "platform": platform_tag(),
         "variant": variant_of(prefix),
-        "madeBy": made_by,
+        "madeBy": made.by,
         "builtAt": datetime.now(UTC).isoformat(timespec="seconds"),
-        "inputs": inputs,
-        "packages": {name: version for name, (version, _) in packages.items()},
-        "licences": {name: licence for name, (_, licence) in packages.items()},
-        "leftOut": [{"what": what, "files": count, "bytes": size} for what, count, size in left_out.rows()],
+        "inputs": made.inputs,
+        "packages": {component.name: component.version for component in made.components if component.version},
+        "licences": {component.name: component.licence for component in made.components},
+        "licenceTexts": NOTICES,
+        "leftOut": [{"what": what, "files": count, "bytes": size} for what, count, size in made.left_out.rows()],
     }
     manifest_of(archive).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     archive.with_name(archive.name + ".sha256").write_text(f"{manifest.sha256}  {archive.name}\n", encoding="utf-8")
     return manifest
-
-
-def platform_tag() -> str:
-    """The platform in an archive's name: linux-x86_64, macos-arm64, windows-x86_64."""
-    system = {"linux": "linux", "darwin": "macos", "win32": "windows"}.get(sys.platform, sys.platform)
-    machine = platform.machine().lower()
-    return f"{system}-{ {'amd64': 'x86_64'}.get(machine, machine) }"
 
 
 def variant_of(prefix: Path) -> str:
@@ -97,12 +87,11 @@ def variant_of(prefix: Path) -> str:
     return "cpu" if re.search(r"^cuda\b.*=\s*None", version.read_text(encoding="utf-8"), re.MULTILINE) else "cuda"
 
 
-def _packages(prefix: Path) -> dict[str, tuple[str, str]]:
-    """Version and licence of each package in `prefix`, as its own interpreter sees them."""
+def version_of_python(prefix: Path) -> str:
+    """The version of the interpreter in `prefix`, as it says itself."""
     python = prefix / "python.exe" if sys.platform == "win32" else prefix / "bin" / "python"
-    command = [str(python), "-I", "-B", "-c", _LIST_PACKAGES]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return {name: (version, licence) for name, (version, licence) in json.loads(answer).items()}
+    command = [str(python), "-I", "-B", "-c", "import platform; print(platform.python_version())"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _sha256(path: Path) -> str:

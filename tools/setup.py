@@ -14,7 +14,7 @@ import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.install_ml import install_ml
+from tools.install_ml import install_ml, lock_path
 from tools.paths import ARCHIVE, FROZEN, ML, REQUIREMENTS, ROOT, VENV, python_of
 from tools.processes import run
 
@@ -33,7 +33,7 @@ def ensure_sidecar_environment() -> Path:
 
 def ensure_ml_environment(torch_index: str | None = None) -> Path:
     """Make `.ml` unless it is current, and give its interpreter."""
-    inputs = [REQUIREMENTS / "ml.txt", ROOT / "tools" / "install_ml.py"]
+    inputs = [lock_path(), ROOT / "tools" / "install_ml.py"]
     return _ensure(
         ML, "the ML environment (2 GB, some minutes)", inputs, lambda python: install_ml(python, torch_index)
     )

@@ -1,35 +1,26 @@
 """Which of several archives is this computer's.
 
-What lives here: the names that tools/build_runtime.py gives them, and choosing among them, in a folder or at a URL.
-What must not: fetching an archive (download.py) or reading one (archive.py).
+What lives here: choosing among them, in a folder or at a URL. What must not: fetching an archive (download.py) or
+reading one (archive.py).
 """
 
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from pathlib import Path
 
 from rpc.cancel import CancelToken
 from rpc.errors import FileMissing, from_os_error
+from sidecar.environment.naming import STEM, SUFFIXES, platform_tag
 
-_STEM, _SUFFIX = "dipper_pytorch_env", ".tar.gz"
-_SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
-_MACHINES = {"amd64": "x86_64"}
 _LINUX_DRIVER = Path("/proc/driver/nvidia/version")
-
-
-def platform_tag() -> str:
-    """The platform in an archive's name: linux-x86_64, macos-arm64, windows-x86_64."""
-    machine = platform.machine().lower()
-    return f"{_SYSTEMS.get(sys.platform, sys.platform)}-{_MACHINES.get(machine, machine)}"
 
 
 def archive_names() -> list[str]:
     """The archives that work here, the best first: for the graphics card where there is a driver for it."""
     variants = ("cuda", "cpu") if _has_cuda_driver() else ("cpu", "cuda")
-    return [f"{_STEM}-{platform_tag()}-{variant}{_SUFFIX}" for variant in variants]
+    return [f"{STEM}-{platform_tag()}-{variant}{suffix}" for variant in variants for suffix in SUFFIXES]
 
 
 def archive_in(folder: Path) -> Path:
@@ -46,10 +37,10 @@ def archive_in(folder: Path) -> Path:
         there = sorted(path.name for path in folder.iterdir())
     except OSError as error:
         raise from_os_error(error, folder, "read") from error
-    for name in (*archive_names(), f"{_STEM}{_SUFFIX}"):
+    for name in (*archive_names(), *(f"{STEM}{suffix}" for suffix in SUFFIXES)):
         if name in there:
             return folder / name
-    others = [name for name in there if name.startswith(_STEM) and name.endswith(_SUFFIX)]
+    others = [name for name in there if name.startswith(STEM) and name.endswith(SUFFIXES)]
     raise FileMissing(
         f"{folder} holds no environment archive for {platform_tag()}"
         + (f", only {', '.join(others)}." if others else "."),

@@ -18,7 +18,7 @@ from tools.paths import ML, ROOT, python_of
 from tools.processes import CommandFailed
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake interpreter is a shell script")
-HERE = (ROOT / "requirements" / "ml.txt").read_text().splitlines()[0].removeprefix("# Locked on ")
+HERE = (ROOT / "requirements" / "ml-linux-x86_64.txt").read_text().splitlines()[0].removeprefix("# Locked on ")
 
 
 class FakePython:
@@ -111,7 +111,7 @@ def test_elsewhere_the_bounds_are_held_to_the_lock(tmp_path):
     install_ml.install_ml(python.path)
 
     rest = python.calls()[2]
-    assert rest.startswith(f"--constraint {ROOT / 'requirements' / 'ml.txt'} ")
+    assert rest.startswith(f"--constraint {ROOT / 'requirements' / 'ml-macos-arm64.txt'} ")
     assert "opensoundscape>=0.13.2,<0.14" in rest
     assert "torch" not in {word.partition(">=")[0] for word in rest.split()}
 
@@ -156,7 +156,7 @@ def test_numba_compiles_for_any_processor(tmp_path):
 @pytest.mark.skipif(
     not python_of(ML).exists(), reason="the ML environment .ml is not there: run `python3 dev.py setup`"
 )
-@pytest.mark.parametrize(("bounds", "lock"), [("ml.in", "ml.txt"), ("ml-tests.in", "ml-tests.txt")])
+@pytest.mark.parametrize(("bounds", "lock"), [("ml.in", "ml-linux-x86_64.txt"), ("ml-tests.in", "ml-tests.txt")])
 def test_the_lock_is_what_is_installed(bounds, lock):
     """Holds wherever the lock applies as it is."""
     if install_ml._interpreter_tag(python_of(ML)) != HERE:

@@ -12,6 +12,8 @@ import os
 import shutil
 import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +23,8 @@ from sidecar.environment.files import FileRecord
 from sidecar.environment.members import Member, read_members
 from sidecar.environment.progress import OnProgress
 from sidecar.environment.rules import MemberRules, Refused
-from sidecar.environment.stream import ArchiveStream
+from sidecar.environment.stream import ArchiveStream, FrontToBack
+from sidecar.environment.zipped import SIGNATURE, ZipContent, read_zip_members
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _STEP_BYTES = 4 * 1024 * 1024
@@ -47,15 +50,35 @@ def extract_archive(archive: Path, into: Path, token: CancelToken, on_progress: 
         Damaged, cut short, no archive, or with a member that is not safe: the message names it.
     RequestCancelled, FileMissing, PermissionRefused, DiskFull
     """
-    with ArchiveStream(archive, token) as stream:
+    stream, members = _open(archive, token)
+    with stream:
         extraction = _Extraction(stream, into, on_progress)
         try:
-            extraction.run()
+            extraction.run(members)
         except OSError as error:
             raise from_os_error(error, into, "write") from error
         extraction.refuse_links_that_lead_out()
         assert stream.sha256 is not None
         return Extracted(stream.sha256, tuple(extraction.files.values()), tuple(extraction.links))
+
+
+def _open(archive: Path, token: CancelToken) -> tuple[ArchiveStream, Iterator[Member]]:
+    """The archive's stream and its members, by the kind that its first bytes tell."""
+    try:
+        file = archive.open("rb", buffering=0)
+        signature = file.read(len(SIGNATURE))
+        file.seek(0)
+    except OSError as error:
+        raise from_os_error(error, archive, "read") from error
+    if signature != SIGNATURE:
+        stream = ArchiveStream(archive, file, FrontToBack(file), token)
+        return stream, read_members(stream)
+    with ExitStack() as undo:
+        undo.callback(file.close)
+        content = ZipContent(archive, file)
+        undo.pop_all()
+    stream = ArchiveStream(archive, file, content, token)
+    return stream, read_zip_members(content, stream)
 
 
 class _Extraction:
@@ -71,9 +94,9 @@ class _Extraction:
         self._on_progress = on_progress
         self._told_bytes = -_STEP_BYTES
 
-    def run(self) -> None:
+    def run(self, members: Iterator[Member]) -> None:
         """Write every member."""
-        for member in read_members(self._stream):
+        for member in members:
             try:
                 path = self._rules.admit(member)
                 target = self._rules.admit_target(member) if member.kind == "hardlink" else ""

@@ -17,6 +17,7 @@ import msgspec
 
 from rpc.cancel import CancelToken
 from rpc.errors import DiskFull, DownloadFailed, from_os_error
+from sidecar.environment.preflight import growth_of
 from sidecar.environment.progress import OnProgress
 from sidecar.environment.transfer import Answer, Broken, Transfer, fetch_text, refuse_url
 from survey.atomic import write_bytes
@@ -24,8 +25,6 @@ from survey.atomic import write_bytes
 # After this many broken connections without a single new byte it gives up.
 _FRUITLESS_ATTEMPTS = 4
 _PAUSE_SECONDS = 1.0
-# Room for the archive and for what comes out of it, in sizes of the archive.
-_ROOM = 4.2
 
 
 class _Note(msgspec.Struct, frozen=True):
@@ -139,7 +138,7 @@ class Download:
 
     def _refuse_full_disk(self, answer: Answer) -> None:
         free = shutil.disk_usage(self.path.parent).free
-        needed = int((answer.size or 0) * _ROOM) - answer.start
+        needed = int((answer.size or 0) * (1 + growth_of(urlsplit(self.url).path))) - answer.start
         if free < needed:
             raise DiskFull(
                 f"The archive and the environment need {needed / 1e9:.1f} GB, and {self.path.parent} has "

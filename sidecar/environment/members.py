@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rpc.errors import ArchiveInvalid
-from sidecar.environment.stream import ArchiveStream
+from sidecar.environment.stream import ArchiveStream, unusable
 
 Kind = Literal["file", "folder", "symlink", "hardlink"]
 
@@ -142,8 +142,4 @@ def _decode(text: bytes) -> str:
 
 
 def _invalid(stream: ArchiveStream, reason: str) -> ArchiveInvalid:
-    return ArchiveInvalid(
-        f"{stream.path.name} is not a usable environment archive: {reason}.",
-        path=stream.path,
-        hint="Get the archive again from a source that you trust.",
-    )
+    return unusable(stream.path, reason)

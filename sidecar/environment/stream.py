@@ -1,7 +1,7 @@
-"""The bytes inside a compressed archive, decompressed on a thread of their own.
+"""The bytes inside an archive, decompressed on a thread of their own.
 
-What lives here: reading, decompressing, hashing, and the limits that make a decompression bomb harmless. What must
-not: knowledge of what the bytes mean (members.py).
+What lives here: handing them over, hashing, and the limit that makes a decompression bomb harmless. What must not:
+how they are compressed (compression.py, zipped.py), what they mean (members.py).
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ from __future__ import annotations
 import hashlib
 import queue
 import threading
-import zlib
 from collections.abc import Callable, Iterator
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO, Protocol
 
 from rpc.cancel import CancelToken
 from rpc.errors import ArchiveInvalid, from_os_error
+from sidecar.environment.compression import Damaged, decompressed
 
-# One read of the file. Deflate grows data by at most 1032 times, so this also bounds what one step holds in memory.
 _CHUNK_BYTES = 128 * 1024
 _HASH_CHUNK_BYTES = 2 * 1024 * 1024
 # Decompressed chunks that wait for the writer: enough to keep both threads busy, 10 MB or so in all.
@@ -28,16 +27,48 @@ _POLL_SECONDS, _JOIN_SECONDS = 0.1, 0.5
 MAX_RATIO = 100
 _RATIO_APPLIES_FROM_BYTES = 64 * 1024 * 1024
 
-_GZIP = b"\x1f\x8b"
-_TAR, _TAR_AT = b"ustar", 257
+
+class Content(Protocol):
+    """How an archive's file is read. `consumed_bytes` of it were so far."""
+
+    @property
+    def consumed_bytes(self) -> int: ...
+
+    def chunks(self) -> Iterator[bytes]:
+        """What is in it, decompressed, in order.
+
+        Raises
+        ------
+        Damaged, OSError
+        """
+
+    def sha256(self) -> str:
+        """Of the whole file, in hex, once all chunks were taken."""
 
 
-class _Damaged(Exception):
-    """The compressed data is no such data, or ends early."""
+class FrontToBack:
+    """A compressed tar archive, read once from its first byte to its last."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.consumed_bytes = 0
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def chunks(self) -> Iterator[bytes]:
+        return decompressed(self._read())
+
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def _read(self) -> Iterator[bytes]:
+        while chunk := self._file.read(_CHUNK_BYTES):
+            self._digest.update(chunk)
+            self.consumed_bytes += len(chunk)
+            yield chunk
 
 
 class ArchiveStream:
-    """Reads an archive front to back. Use as a context manager; leaving it ends the thread.
+    """Reads what is in an archive front to back. Use as a context manager; leaving it ends the thread.
 
     `consumed_bytes` of `size_bytes` of the file were read so far; `sha256` is known at the end of the stream.
 
@@ -49,25 +80,24 @@ class ArchiveStream:
         The token went up.
     """
 
-    def __init__(self, path: Path, token: CancelToken) -> None:
+    def __init__(self, path: Path, file: BinaryIO, content: Content, token: CancelToken) -> None:
         self.path = path
-        self.consumed_bytes = 0
+        self.size_bytes = path.stat().st_size
         self.produced_bytes = 0
         self.sha256: str | None = None
-        self._token = token
+        self._file, self._content, self._token = file, content, token
         self._stop = threading.Event()
         self._chunks: queue.Queue[bytes | BaseException | None] = queue.Queue(_WAITING_CHUNKS)
         self._current = memoryview(b"")
         self._at_end = False
-        try:
-            self._file = path.open("rb", buffering=0)
-        except OSError as error:
-            raise from_os_error(error, path, "read") from error
-        self.size_bytes = path.stat().st_size
         self._thread = threading.Thread(target=self._work, name="decompress", daemon=True)
-        self._thread.start()
+
+    @property
+    def consumed_bytes(self) -> int:
+        return self._content.consumed_bytes
 
     def __enter__(self) -> ArchiveStream:
+        self._thread.start()
         return self
 
     def __exit__(
@@ -127,7 +157,7 @@ class ArchiveStream:
         last: BaseException | None = None
         try:
             self._decompress_all()
-        except (_Damaged, zlib.error, OSError) as error:
+        except (Damaged, OSError) as error:
             last = self._explained(error)
         except BaseException as error:  # noqa: BLE001 - the reading thread raises it
             last = error
@@ -136,33 +166,19 @@ class ArchiveStream:
     def _explained(self, error: Exception) -> Exception:
         if isinstance(error, OSError):
             return from_os_error(error, self.path, "read")
-        reason = str(error) if isinstance(error, _Damaged) else "the compressed data is damaged"
-        return ArchiveInvalid(
-            f"{self.path.name} is not a usable environment archive: {reason}.",
-            path=self.path,
-            hint="Get the archive again; it may have been damaged on its way.",
-        )
+        return unusable(self.path, str(error))
 
     def _decompress_all(self) -> None:
-        digest = hashlib.sha256()
-        chunks = self._file_chunks(digest)
-        first = next(chunks, b"")
-        for data in _decompressed(first, chunks):
+        for data in self._content.chunks():
             if self._stop.is_set():
                 return
             self._hand_over(data)
-        self.sha256 = digest.hexdigest()
-
-    def _file_chunks(self, digest: hashlib._Hash) -> Iterator[bytes]:
-        while chunk := self._file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            self.consumed_bytes += len(chunk)
-            yield chunk
+        self.sha256 = self._content.sha256()
 
     def _hand_over(self, data: bytes) -> None:
         self.produced_bytes += len(data)
         if self.produced_bytes > max(_RATIO_APPLIES_FROM_BYTES, MAX_RATIO * self.consumed_bytes):
-            raise _Damaged(f"it grows to more than {MAX_RATIO} times its size")
+            raise Damaged(f"it grows to more than {MAX_RATIO} times its size")
         if data:
             self._put(data)
 
@@ -175,34 +191,13 @@ class ArchiveStream:
             return
 
 
-def _decompressed(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    """What is in a file whose first chunk is `first`."""
-    if not first:
-        raise _Damaged("it is empty")
-    if first.startswith(_GZIP):
-        return _inflated(chain([first], rest))
-    if first[_TAR_AT:].startswith(_TAR):
-        return chain([first], rest)
-    raise _Damaged("it is no .tar.gz file")
-
-
-def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Gzip data; several may follow one another in a file, and zeros may fill it up."""
-    inflater: zlib._Decompress | None = None
-    for chunk in chunks:
-        remaining = chunk
-        while remaining:
-            if inflater is None:
-                remaining = remaining.lstrip(b"\0")
-                if not remaining:
-                    break
-                inflater = zlib.decompressobj(wbits=31)
-            yield inflater.decompress(remaining)
-            remaining = inflater.unused_data  # empty until the end of this one
-            if inflater.eof:
-                inflater = None
-    if inflater is not None:
-        raise _Damaged("it is cut short")
+def unusable(archive: Path, reason: str) -> ArchiveInvalid:
+    """The error about a damaged archive; `reason` ends a sentence."""
+    return ArchiveInvalid(
+        f"{archive.name} is not a usable environment archive: {reason}.",
+        path=archive,
+        hint="Get the archive again from a source that you trust; it may have been damaged on its way.",
+    )
 
 
 def sha256_of(path: Path, token: CancelToken, on_bytes: Callable[[int, int], None]) -> str:

@@ -11,12 +11,12 @@ from rpc.cancel import CancelToken
 from rpc.errors import FileMissing, InvalidParams
 from schemas.env import Environment, SetupParams
 from sidecar.environment import platforms
-from sidecar.environment.platforms import archive_at, archive_in, archive_names, platform_tag
+from sidecar.environment.naming import STEM, platform_tag
+from sidecar.environment.platforms import archive_at, archive_in, archive_names
 from tests.e2e.conftest import start_sidecar
 from tests.sidecar.environment import tiny
 from tests.sidecar.environment.test_download import Server, publish_sum, server  # noqa: F401
 from tools.demo.client import Refused
-from tools.runtime_manifest import platform_tag as built_tag
 
 NAMES = ("linux-x86_64-cpu", "linux-x86_64-cuda", "macos-arm64-cpu", "windows-x86_64-cpu")
 
@@ -47,10 +47,6 @@ def chosen(path):
     return path.name.removeprefix("dipper_pytorch_env-").removesuffix(".tar.gz")
 
 
-def test_builder_and_sidecar_name_this_platform_alike():
-    assert built_tag() == platform_tag()
-
-
 @pytest.mark.parametrize(
     ("system", "machine", "cuda", "expected"),
     [
@@ -70,6 +66,16 @@ def test_with_a_driver_but_no_archive_for_it_the_other_is_taken(computer, tmp_pa
     computer("linux", "x86_64", cuda=True)
 
     assert chosen(archive_in(archives(tmp_path / "all", "linux-x86_64-cpu"))) == "linux-x86_64-cpu"
+
+
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_every_kind_of_archive_is_found_and_set_up(machine, kind):
+    archive = machine.archive(name=f"{STEM}-{platform_tag()}-cpu{kind}")
+
+    found = archive_in(archive.parent)
+
+    assert found == archive
+    assert machine.set_up(found).status == "ready"
 
 
 def test_one_without_a_platform_in_its_name_is_taken_last(computer, tmp_path):
@@ -108,7 +114,7 @@ def test_at_a_url_without_sums_the_best_is_hoped_for(computer, server):  # noqa:
 
 
 def test_a_sidecar_sets_up_from_a_folder_and_from_a_release(tmp_path, server: Server):  # noqa: F811
-    name = archive_names()[-1]
+    name = archive_names()[0]
     archive = tiny.write(tmp_path / "archives" / name, tiny.environment())
     publish_sum(server, archive.read_bytes())
     server.files |= {f"/v1/{name}": archive.read_bytes(), f"/v1/{name}.sha256": server.files["/env.tar.gz.sha256"]}

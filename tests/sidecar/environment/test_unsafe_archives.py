@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
+import struct
 import tarfile
+import zipfile
 
 import pytest
 
@@ -55,9 +58,20 @@ EVIL = {
 }
 
 
-@pytest.mark.parametrize(("named", "entries", "reason"), EVIL.values(), ids=EVIL)
-def test_an_unsafe_member_is_refused_by_name(machine, named, entries, reason):
-    archive = machine.archive(tiny.environment(extra=entries))
+# Zip archives know neither hard links nor other kinds, and cannot be made to hold names that are no text.
+NOT_IN_ZIP = ("hard link", "unknown kind", "not UTF-8", "file in place of the environment")
+
+
+def evil_by_kind():
+    for case, (named, entries, reason) in EVIL.items():
+        for kind in tiny.KINDS:
+            if kind != ".zip" or not case.startswith(NOT_IN_ZIP):
+                yield pytest.param(kind, named, entries, reason, id=f"{case} {kind}")
+
+
+@pytest.mark.parametrize(("kind", "named", "entries", "reason"), list(evil_by_kind()))
+def test_an_unsafe_member_is_refused_by_name(machine, kind, named, entries, reason):
+    archive = machine.archive(tiny.environment(extra=entries), name=f"env{kind}")
 
     with pytest.raises(ArchiveInvalid) as refused:
         machine.set_up(archive)
@@ -76,8 +90,9 @@ def test_a_zero_byte_in_a_name_is_refused(machine):
         machine.set_up(archive)
 
 
-def test_a_decompression_bomb_is_refused_early(machine):
-    bomb = machine.archive(tiny.environment(extra=[tiny.file("zeros", bytes(200_000_000))]))
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_a_decompression_bomb_is_refused_early(machine, kind):
+    bomb = machine.archive(tiny.environment(extra=[tiny.file("zeros", bytes(200_000_000))]), name=f"bomb{kind}")
     assert bomb.stat().st_size < 1_000_000
 
     with pytest.raises(ArchiveInvalid, match="grows to more than 100 times"):
@@ -120,14 +135,19 @@ def test_a_negative_size_is_refused(machine):
         machine.set_up(archive)
 
 
-@pytest.mark.parametrize("what", ["empty", "text", "HTML", "zip", "gzip of text", "empty gzip", "a folder"])
+NO_ARCHIVES = ["empty", "text", "HTML", "cut zip", "xz", "gzip of text", "empty gzip", "zstd of text", "a folder"]
+
+
+@pytest.mark.parametrize("what", NO_ARCHIVES)
 def test_what_is_no_archive_is_refused(machine, what):
     path = machine.root / "env.tar.gz"
     contents = {
         "empty": b"",
         "text": b"not an archive at all\n" * 100,
         "HTML": b"<!doctype html><title>404 Not Found</title>",
-        "zip": b"PK\x03\x04" + bytes(1000),
+        "cut zip": b"PK\x03\x04" + bytes(1000),
+        "xz": b"\xfd7zXZ\0" + bytes(1000),
+        "zstd of text": tiny.compressed(".zst", b"not a tar archive\n" * 100),
         "gzip of text": gzip.compress(b"not a tar archive\n" * 100),
         "empty gzip": gzip.compress(b""),
     }
@@ -143,18 +163,17 @@ def test_what_is_no_archive_is_refused(machine, what):
     assert machine.left_behind() == []
 
 
-def large_archive(machine):
+def large_archive(machine, kind: str = ".tar.gz"):
     """Random content, so that its compressed form is long too."""
-    import random
-
-    noise = random.Random(5).randbytes(300_000)
-    return machine.archive(tiny.environment(extra=[tiny.file("lib/noise", noise), tiny.file("lib/last", b"the end")]))
+    noise = tiny.file("lib/noise", random.Random(5).randbytes(300_000))
+    return machine.archive(tiny.environment(extra=[noise, tiny.file("lib/last", b"the end")]), name=f"env{kind}")
 
 
 @pytest.mark.parametrize("kept", [0.001, 0.1, 0.5, 0.9, 0.9999])
-def test_a_truncated_archive_is_never_taken_for_whole(machine, kept):
-    whole = large_archive(machine).read_bytes()
-    path = machine.root / "cut.tar.gz"
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_a_truncated_archive_is_never_taken_for_whole(machine, kind, kept):
+    whole = large_archive(machine, kind).read_bytes()
+    path = machine.root / f"cut{kind}"
     path.write_bytes(whole[: int(len(whole) * kept)])
 
     with pytest.raises(ArchiveInvalid, match=r"cut short|no tar"):
@@ -173,10 +192,11 @@ def test_the_last_bytes_of_the_compressed_data_count_too(machine):
         machine.set_up(path)
 
 
-def test_a_flipped_bit_is_noticed(machine):
-    whole = bytearray(large_archive(machine).read_bytes())
+@pytest.mark.parametrize("kind", [".tar.gz", ".zip"])  # zstd.compress writes no checksum; see below
+def test_a_flipped_bit_is_noticed(machine, kind):
+    whole = bytearray(large_archive(machine, kind).read_bytes())
     whole[len(whole) // 2] ^= 0x10
-    path = machine.root / "flipped.tar.gz"
+    path = machine.root / f"flipped{kind}"
     path.write_bytes(whole)
 
     with pytest.raises(ArchiveInvalid):
@@ -195,3 +215,59 @@ def test_a_tar_without_its_end_is_noticed(machine):
 
     with pytest.raises(ArchiveInvalid, match="cut short"):
         machine.set_up(path)
+
+
+class TestZip:
+    """What only zip archives can do wrong."""
+
+    def test_members_that_share_bytes_are_refused(self, machine):
+        # Arrange: the directory's second entry is made to point at the first one's bytes.
+        path = machine.archive([tiny.file("first"), tiny.file("other")], name="env.zip")
+        whole = bytearray(path.read_bytes())
+        second = whole.rindex(b"PK\x01\x02")
+        whole[second + 42 : second + 46] = struct.pack("<L", 0)
+        path.write_bytes(whole)
+
+        with pytest.raises(ArchiveInvalid, match="shares bytes with"):
+            machine.set_up(path)
+
+    def test_a_directory_that_claims_gigabytes_is_refused_without_reading_it(self, machine):
+        path = machine.archive(name="env.zip")
+        whole = bytearray(path.read_bytes())
+        end = whole.rindex(b"PK\x05\x06")
+        whole[end + 12 : end + 16] = struct.pack("<L", 3_000_000_000)
+        path.write_bytes(whole)
+
+        with pytest.raises(ArchiveInvalid, match="directory has 3000000000 bytes"):
+            machine.set_up(path)
+
+    def test_another_name_in_the_directory_than_before_the_bytes_is_refused(self, machine):
+        path = machine.archive([tiny.file("bin/python", b"#!")], name="env.zip")
+        path.write_bytes(path.read_bytes().replace(b"bin/python", b"bin/pythog", 1))
+
+        with pytest.raises(ArchiveInvalid, match="'bin/python' is damaged"):
+            machine.set_up(path)
+
+    def test_encrypted_members_are_refused(self, machine):
+        path = machine.archive([tiny.file("secret")], name="env.zip")
+        whole = bytearray(path.read_bytes())
+        whole[whole.rindex(b"PK\x01\x02") + 8] |= 1
+        path.write_bytes(whole)
+
+        with pytest.raises(ArchiveInvalid, match="'secret' is encrypted"):
+            machine.set_up(path)
+
+    def test_a_zero_byte_in_a_name_is_refused(self, machine):
+        path = machine.archive([tiny.file("bin/eXvil")], name="env.zip")
+        path.write_bytes(path.read_bytes().replace(b"eXvil", b"e\0vil"))
+
+        with pytest.raises(ArchiveInvalid, match=r"zero byte|is damaged"):
+            machine.set_up(path)
+
+    def test_other_compressions_are_named(self, machine):
+        path = machine.root / "env.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+            archive.writestr("bin/python", b"#!")
+
+        with pytest.raises(ArchiveInvalid, match=r"'bin/python' is compressed in a way \(method 12\)"):
+            machine.set_up(path)

@@ -10,10 +10,19 @@ import gzip
 import io
 import json
 import shlex
+import stat
 import sys
 import tarfile
+import time
+import warnings
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 PACKAGES = dict.fromkeys(("torch", "opensoundscape", "bioacoustics-model-zoo", "msgspec", "duckdb", "soundfile"), "1.0")
 PREFIX = "/where/it/was/built"
@@ -24,6 +33,11 @@ for path in (root / "etc").glob("*.conf"):
     path.write_text(path.read_text().replace({prefix!r}, str(root)))
 sys.exit({code})
 """
+
+_TYPES = {
+    tarfile.REGTYPE: stat.S_IFREG, tarfile.DIRTYPE: stat.S_IFDIR, tarfile.SYMTYPE: stat.S_IFLNK,
+    tarfile.CHRTYPE: stat.S_IFCHR, tarfile.BLKTYPE: stat.S_IFBLK, tarfile.FIFOTYPE: stat.S_IFIFO,
+}  # fmt: skip
 
 Entry = tuple[tarfile.TarInfo, bytes]
 
@@ -82,12 +96,40 @@ def environment(python: bytes | None = None, *, unpack_code: int = 0, extra: Ite
     ]
 
 
-def write(path: Path, entries: Iterable[Entry], *, compressed: bool = True) -> Path:
-    """Write an archive as tarfile does it, without any check."""
+KINDS = (".tar.gz", ".tar.zst", ".zip")
+
+
+def write(path: Path, entries: Iterable[Entry]) -> Path:
+    """Write an archive of the kind that its name tells, without any check."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.name.endswith(".zip"):
+        path.write_bytes(_zip(entries))
+        return path
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for info, content in entries:
             archive.addfile(info, io.BytesIO(content))
-    path.write_bytes(gzip.compress(plain.getvalue(), 1) if compressed else plain.getvalue())
+    path.write_bytes(compressed(path.name, plain.getvalue()))
     return path
+
+
+def compressed(name: str, content: bytes) -> bytes:
+    """As a file of that name would hold it."""
+    if name.endswith(".zst"):
+        return bytes(zstd.compress(content, 1))
+    return gzip.compress(content, 1) if name.endswith(".gz") else content
+
+
+def _zip(entries: Iterable[Entry]) -> bytes:
+    """As conda-pack writes them with --zip-symlinks: modes of Unix, links as files that hold their target."""
+    plain = io.BytesIO()
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(plain, "w", zipfile.ZIP_DEFLATED) as archive:
+        for info, content in entries:
+            entry = zipfile.ZipInfo(info.name, time.localtime(info.mtime)[:6])
+            entry.filename = info.name
+            entry.create_system = 3
+            entry.external_attr = (_TYPES[info.type] | info.mode) << 16
+            if info.isdir():
+                entry.filename = info.name.rstrip("/") + "/"
+            archive.writestr(entry, info.linkname.encode() if info.issym() else content, zipfile.ZIP_DEFLATED)
+    return plain.getvalue()

@@ -81,7 +81,7 @@ def test_a_cancel_is_answered_and_nothing_is_left(sidecar, tmp_path):
     ("params", "code", "says"),
     [
         ({"archive": "nowhere.tar.gz"}, 1001, "no environment archive"),
-        ({"archive": "text.tar.gz"}, 1006, "is no .tar.gz file"),
+        ({"archive": "text.tar.gz"}, 1006, "is no .tar.gz, .tar.zst or .zip file"),
         ({"archive": "evil.tar.gz"}, 1006, "'../evil' has a path with '..'"),
         ({"archive": "good.tar.gz", "sha256": "0" * 64}, 1006, "its SHA-256 is"),
         ({"archive": "good.tar.gz", "sha256": "abc"}, -32602, "$.sha256"),

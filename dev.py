@@ -19,7 +19,7 @@ from tools import setup
 from tools.checks import run_checks
 from tools.paths import BUILD, DEMO_OUTPUT, DEV_STATE, ENVIRONMENTS, ML, ROOT, VENV
 from tools.processes import CommandFailed, call, run
-from tools.testing import Part, run_frozen_tests, run_tests
+from tools.testing import Part, Sidecars, run_tests
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -40,7 +40,7 @@ def demo(options: argparse.Namespace) -> None:
 def test(options: argparse.Namespace) -> None:
     """The tests (--fast: without the slow ones; --all: with those that take minutes, as CI does)"""
     part = Part.FAST if options.fast else Part.ALL if options.all else Part.USUAL
-    if not (run_frozen_tests if options.frozen else run_tests)(part, options.rest):
+    if not run_tests(part, Sidecars(options.sidecars), options.rest):
         sys.exit(1)
 
 
@@ -129,8 +129,12 @@ def _parser() -> argparse.ArgumentParser:
     much = parsers["test"].add_mutually_exclusive_group()
     much.add_argument("--fast", action="store_true", help="leave out the slow tests")
     much.add_argument("--all", action="store_true", help="with fuzzing, chaos and scale, which take minutes")
-    frozen_help = "build the frozen sidecar, and run against it the tests that start a sidecar"
-    parsers["test"].add_argument("--frozen", action="store_true", help=frozen_help)
+    which = parsers["test"].add_mutually_exclusive_group()
+    frozen_help = "build the frozen sidecar, and run against it the tests of conformance, sound, scores and jobs"
+    frozen, both = Sidecars.FROZEN.value, Sidecars.BOTH.value
+    which.add_argument("--frozen", dest="sidecars", action="store_const", const=frozen, help=frozen_help)
+    which.add_argument("--both", dest="sidecars", action="store_const", const=both, help="from source, then frozen")
+    parsers["test"].set_defaults(sidecars=Sidecars.SOURCE.value)
     parsers["test"].add_argument("rest", nargs="*", metavar="PYTEST_ARGUMENT", help="given to pytest, after --")
     parsers["bench"].add_argument("rest", nargs="*", metavar="NAME", help="only these benchmarks")
     parsers["build-sidecar"].add_argument("--again", action="store_true", help="also where nothing has changed")

@@ -30,10 +30,19 @@ class Part(Enum):
     ALL = ""
 
 
+class Sidecars(Enum):
+    """Which sidecar the tests meet."""
+
+    SOURCE = "source"
+    FROZEN = "frozen"
+    BOTH = "both"
+
+
 STARTING_A_SIDECAR: dict[str, tuple[str, ...]] = {
     "frozen_processes": ("tests/e2e",),
     "frozen_rooms": (
         "tests/tools/test_frozen_sidecar.py",
+        "tests/tools/test_build_pipeline.py",
         "tests/rpc/test_conformance.py",
         "tests/rpc/test_connection.py",
         "tests/rpc/test_lifecycle.py",
@@ -48,7 +57,16 @@ STARTING_A_SIDECAR: dict[str, tuple[str, ...]] = {
     ),
     "frozen_ml_runtime": ("tests/ml_runtime/test_raven_export.py",),
 }
-"""The suites of `dev.py test --frozen`: whatever starts a sidecar by tools/which_sidecar.py."""
+"""The suites of `dev.py test --frozen` that start a sidecar by tools/which_sidecar.py."""
+
+_NOT_OF_THE_SIDECAR = "--ignore=tests/e2e/test_demo.py"
+"""The demo's own end; its sidecar is the same as that of the other tests."""
+
+ON_THE_BUNDLE = ("tests/sidecar/audio", "tests/sidecar/scores", "tests/sidecar/detections", "tests/sidecar/folders")
+"""The suite of `dev.py test --frozen` that imports the bundle's modules (tests/bundled.py): rooms that compute."""
+
+_FEWER_EXAMPLES = "few"
+"""Hypothesis' profile there: the same properties were tried at length on the same source."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +79,21 @@ class Outcome:
     crashed: bool
 
 
-def run_tests(part: Part, arguments: Sequence[str]) -> bool:
-    """Set up what is missing, run all suites at once, print `N passed, N failed, N skipped`; whether all passed."""
-    sidecar, ml = setup.ensure_sidecar_environment(), setup.ensure_ml_environment()
-    if part is not Part.FAST:
-        setup.ensure_archive()
-    options = [*(["-m", part.value] if part.value else []), *arguments]
+def run_tests(part: Part, sidecars: Sidecars, arguments: Sequence[str]) -> bool:
+    """Set up what is missing, run the suites, print `N passed, N failed, N skipped`; whether all passed."""
+    outcomes: list[Outcome] = []
+    if sidecars is not Sidecars.FROZEN:
+        outcomes += _run_source(part, arguments)
+    if sidecars is not Sidecars.SOURCE:
+        outcomes += _run_frozen(Part.USUAL if sidecars is Sidecars.BOTH and part is Part.ALL else part, arguments)
+    failed = sum(outcome.failed for outcome in outcomes) + sum(outcome.crashed for outcome in outcomes)
+    passed, skipped = sum(outcome.passed for outcome in outcomes), sum(outcome.skipped for outcome in outcomes)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
+    return failed == 0 and passed > 0
+
+
+def _run_source(part: Part, arguments: Sequence[str]) -> list[Outcome]:
+    sidecar, ml, options = _prepare(part, arguments)
     elsewhere = [f"--ignore={folder}" for folder in (*_WITH_PROCESSES, _ML)]
     return _run_suites(
         {
@@ -77,21 +104,29 @@ def run_tests(part: Part, arguments: Sequence[str]) -> bool:
     )
 
 
-def run_frozen_tests(part: Part, arguments: Sequence[str]) -> bool:
-    """As `run_tests`, with those alone that start a sidecar, which is the frozen one."""
+def _run_frozen(part: Part, arguments: Sequence[str]) -> list[Outcome]:
+    sidecar, ml, options = _prepare(part, arguments)
     os.environ[VARIABLE] = str(setup.ensure_frozen_sidecar())
+    os.environ["HYPOTHESIS_PROFILE"] = _FEWER_EXAMPLES
+    interpreters = {"frozen_processes": sidecar, "frozen_rooms": sidecar, "frozen_ml_runtime": ml}
+    suites: dict[str, list[str | Path]] = {
+        name: [python, *STARTING_A_SIDECAR[name], *options] for name, python in interpreters.items()
+    }
+    suites["frozen_processes"].append(_NOT_OF_THE_SIDECAR)
+    suites["frozen_bundle"] = [sidecar, "-p", "tests.bundled", *ON_THE_BUNDLE, *options]
+    return _run_suites(suites)
+
+
+def _prepare(part: Part, arguments: Sequence[str]) -> tuple[Path, Path, list[str]]:
+    """Set up what the suites need: both interpreters, and what pytest is told."""
     sidecar, ml = setup.ensure_sidecar_environment(), setup.ensure_ml_environment()
     if part is not Part.FAST:
         setup.ensure_archive()
-    options = [*(["-m", part.value] if part.value else []), *arguments]
-    interpreters = {"frozen_processes": sidecar, "frozen_rooms": sidecar, "frozen_ml_runtime": ml}
-    return _run_suites(
-        {name: [python, *STARTING_A_SIDECAR[name], *options] for name, python in interpreters.items()},
-    )
+    return sidecar, ml, [*(["-m", part.value] if part.value else []), *arguments]
 
 
-def _run_suites(suites: Mapping[str, Sequence[str | Path]]) -> bool:
-    """Run the first suite to be seen, the others meanwhile; whether all passed."""
+def _run_suites(suites: Mapping[str, Sequence[str | Path]]) -> list[Outcome]:
+    """Run the first suite to be seen, the others meanwhile."""
     first, *others = suites
     BUILD.mkdir(exist_ok=True)
     outcomes = []
@@ -103,10 +138,7 @@ def _run_suites(suites: Mapping[str, Sequence[str | Path]]) -> bool:
         for name, child in meanwhile.items():
             outcomes.append(_outcome(name, child.wait()))
             print(f"dev: tests of {name}\n{_log(name).read_text('utf-8', errors='replace')}", flush=True)
-    failed = sum(outcome.failed for outcome in outcomes) + sum(outcome.crashed for outcome in outcomes)
-    passed, skipped = sum(outcome.passed for outcome in outcomes), sum(outcome.skipped for outcome in outcomes)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
-    return failed == 0 and passed > 0
+    return outcomes
 
 
 @contextmanager

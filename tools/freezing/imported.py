@@ -39,8 +39,9 @@ def main() -> None:
     for name in (*our_modules(), *LATE_LIBRARIES):
         importlib.import_module(name)
     unwanted = {name.split(".")[0] for name in EXCLUDED if "." not in name} | {"tools", "__mp_main__"}
-    # Modules without a specification are made up by native ones while they load.
-    real = {name for name, module in sys.modules.items() if getattr(module, "__spec__", None) is not None}
+    # Modules without a specification, or with that of another name, are made up by native ones while they load.
+    specifications = {name: getattr(module, "__spec__", None) for name, module in sys.modules.items()}
+    real = {name for name, found in specifications.items() if found is not None and found.name == name}
     names = sorted(name for name in real - before | {*our_modules()} if name.split(".")[0] not in unwanted)
     print(json.dumps(names))
 

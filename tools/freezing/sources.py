@@ -1,4 +1,4 @@
-"""The plain source beside the frozen executable, which the ML environment's interpreter runs.
+"""The plain source beside the frozen executable, which the ML environment's interpreter runs, and our licence.
 
 What lives here: copying it, with its compiled form. What must not: what is frozen (sidecar.spec).
 """
@@ -18,6 +18,7 @@ def ship_sources(root: Path, folder: Path) -> None:
     The compiled form comes with them, because the sidecar forbids the worker to write into an installed application.
     It is checked against the source: whoever changes a file there runs what they wrote.
     """
+    shutil.copy2(root / "LICENSE", folder)
     for package in SHIPPED_SOURCES:
         shutil.copytree(root / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
         for source in sorted((folder / package).rglob("*.py")):

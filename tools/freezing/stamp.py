@@ -31,7 +31,7 @@ def is_current(made_from: str) -> bool:
 
 
 def _inputs() -> list[Path]:
-    folders = sorted({*PACKAGES, *SHIPPED_SOURCES, "tools/freezing"})
+    folders = sorted({*PACKAGES, *SHIPPED_SOURCES, "tools/freezing", "tools/notices"})
     found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*")) if path.is_file()]
     sources = [path for path in found if "__pycache__" not in path.parts]
-    return [*sources, ROOT / "sidecar.spec", REQUIREMENTS / "sidecar.txt"]
+    return [*sources, ROOT / "sidecar.spec", ROOT / "LICENSE", REQUIREMENTS / "sidecar.txt"]

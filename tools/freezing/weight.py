@@ -79,7 +79,7 @@ def table(weights: list[Weight]) -> str:
 def _part(path: Path) -> str:
     """What a file belongs to: a library with its shared objects, Python itself, our source, the executable."""
     if path.parts[0] != "_internal":
-        return "our source, for the worker" if len(path.parts) > 1 else "executable"
+        return "our source, for the worker" if len(path.parts) > 1 else "executable and licences"
     top = path.parts[1]
     name = top.partition(".")[0].partition("-")[0]
     library = name.lstrip("_")

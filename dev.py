@@ -78,6 +78,13 @@ def build_sidecar(options: argparse.Namespace) -> None:
     _finish([setup.ensure_sidecar_environment(), "-m", "tools.build_sidecar", *again])
 
 
+def version(options: argparse.Namespace) -> None:
+    """The version of the project: say it, raise it, close it for a release"""
+    run([sys.executable, "-m", "tools.version", *options.rest], cwd=ROOT)
+    if options.rest:
+        contract(options)
+
+
 def setup_environments(options: argparse.Namespace) -> None:
     """.venv and .ml only"""
     setup.ensure_sidecar_environment()
@@ -103,6 +110,7 @@ TASKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "bench": bench,
     "build-sidecar": build_sidecar,
     "build-runtime": build_runtime,
+    "version": version,
     "setup": setup_environments,
     "clean": clean,
 }
@@ -137,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     parsers["test"].set_defaults(sidecars=Sidecars.SOURCE.value)
     parsers["test"].add_argument("rest", nargs="*", metavar="PYTEST_ARGUMENT", help="given to pytest, after --")
     parsers["bench"].add_argument("rest", nargs="*", metavar="NAME", help="only these benchmarks")
+    parsers["version"].add_argument("rest", nargs=argparse.REMAINDER, metavar="NUMBER|--close", help="the next version")
     parsers["build-sidecar"].add_argument("--again", action="store_true", help="also where nothing has changed")
     parsers["setup"].add_argument("--torch-index", metavar="URL", help="package index for torch (its CPU builds, say)")
     return parser

@@ -8,17 +8,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-_VERSION = "0.1.0"
-
 
 def main() -> int:
     """Serve until the client leaves; then end the whole process group, whatever libraries have started."""
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from ml_runtime.worker import Worker, registry
     from rpc import channel, logs
+    from schemas.version import VERSION
 
     logs.configure("info")
-    options = channel.Options(channel.ServerInfo(name="ml_runtime", version=_VERSION), kill_group_at_end=True)
+    options = channel.Options(channel.ServerInfo(name="ml_runtime", version=VERSION), kill_group_at_end=True)
     return channel.serve(registry(Worker()), options)
 
 

@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from sidecar.version import VERSION
+from schemas.version import VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -103,7 +103,7 @@ def test_a_module_imports_only_what_its_room_may(path):
         ("sidecar.handlers.audio", "sidecar.scores.session", False),
         ("rpc.peer", "schemas.base", True),
         ("survey.parts", "sidecar.app", True),
-        ("ml_runtime.run", "sidecar.version", True),
+        ("ml_runtime.run", "sidecar.settings", True),
         ("ml_runtime.run", "survey.parts", False),
     ],
 )

@@ -16,7 +16,7 @@ const CLIPS = 6;
  * @param {string} checkout
  */
 export async function answers(executable, options, checkout) {
-  const version = readFileSync(join(checkout, "sidecar", "version.py"), "utf8").match(/VERSION = "(.+)"/)?.[1];
+  const version = readFileSync(join(checkout, "schemas", "version.py"), "utf8").match(/VERSION = "(.+)"/)?.[1];
   const { stdout, stderr, error } = spawnSync(executable, ["--version"], { encoding: "utf8", timeout: 60_000 });
   const said = (error?.message ?? stdout + stderr).trim();
   if (said !== `sidecar ${version}`) throw new Fault(`--version says ${said}, the checkout is ${version}`);

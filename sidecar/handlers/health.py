@@ -12,7 +12,7 @@ from schemas.health import EnvironmentHealth, Health, JobsHealth
 from sidecar.environment.locate import default_folder
 from sidecar.environment.verify import check_folder
 from sidecar.memory import resident_bytes
-from sidecar.version import VERSION
+from schemas.version import VERSION
 
 if TYPE_CHECKING:
     from rpc.call import Call

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from sidecar.version import VERSION
+from schemas.version import VERSION
 from tools.freezing.contents import SHIPPED_SOURCES
 from tools.node import ensure_node
 from tools.paths import ARCHIVE, ROOT
@@ -118,7 +118,7 @@ BREAKING: dict[str, tuple[Callable[[Built], object], str, str]] = {
     "not frozen": (lambda b: b.answer(health=GOOD["health"] | {"frozen": False}), ANSWERS, "not frozen"),
     "an error": (lambda b: b.answer(health={"code": -32603, "message": "broken"}), ANSWERS, r"broken (-32603)"),
     "a bad end": (lambda b: b.answer(code=3), ANSWERS, "ended with 3"),
-    "a crash": (lambda b: b.program().write_text("#!/bin/sh\necho libduckdb.so >&2; exit 127"), ANSWERS, "libduckdb.so"),
+    "a crash": (lambda b: b.program().write_text("#!/bin/sh\necho libduckdb.so >&2; exit 9"), ANSWERS, "libduckdb.so"),
     "a stray line": (lambda b: b.program().write_text(STRAY), ANSWERS, "no JSON: hello"),
     "no archive": (lambda b: b.archive.unlink(), WHOLE, "build:conda-pack"),
     "a truncated archive": (lambda b: b.archive.write_bytes(b"an arch"), WHOLE, "has 7 bytes"),

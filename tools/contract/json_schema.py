@@ -10,7 +10,7 @@ import msgspec
 from rpc.errors import RpcError
 from rpc.methods import Method
 from schemas.examples import EXAMPLES
-from sidecar.version import VERSION
+from schemas.version import VERSION
 from tools.contract.shapes import Shapes
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

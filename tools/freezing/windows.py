@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sidecar.version import VERSION
+from schemas.version import VERSION
 
 _NAME = "Dipper sidecar"
 _US_ENGLISH_UNICODE = "040904B0"

@@ -27,6 +27,7 @@ from sidecar.environment.archive import extract_archive  # noqa: E402
 from sidecar.environment.files import FileList, write_list  # noqa: E402
 from sidecar.environment.locate import interpreter_in  # noqa: E402
 from sidecar.environment.marker import Marker, watch, write_marker  # noqa: E402
+from sidecar.environment.order import How  # noqa: E402
 from sidecar.environment.setup import set_up  # noqa: E402
 from sidecar.environment.verify import check_folder  # noqa: E402
 
@@ -93,7 +94,7 @@ def cancelling(place: Path, fraction: float) -> float:
             token.cancel()
 
     with contextlib.suppress(RequestCancelled):
-        set_up(place / "cancelled", ARCHIVE, token=token, on_progress=cancel)
+        set_up(place / "cancelled", ARCHIVE, How(token=token, on_progress=cancel))
     seconds = time.perf_counter() - cancelled
     while list(place.iterdir()):  # a busy disk deletes for a while after the answer
         time.sleep(0.05)

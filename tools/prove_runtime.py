@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rpc.cancel import CancelToken
 from rpc.errors import RpcError
 from sidecar.environment.locate import interpreter_in
+from sidecar.environment.order import How
 from sidecar.environment.progress import OnProgress
 from sidecar.environment.setup import set_up
 from sidecar.environment.verify import probe
@@ -42,7 +43,7 @@ def prove(archive: Path, parent: Path) -> None:
     """
     folder = parent / "mit Leerzeichen und Umlaut ä"
     try:
-        environment = set_up(folder, archive, token=CancelToken(), on_progress=_say_step())
+        environment = set_up(folder, archive, How(token=CancelToken(), on_progress=_say_step()))
     except RpcError as error:
         sys.exit(f"proof: {error.message}")
     probed = probe(interpreter_in(folder), imports=True)

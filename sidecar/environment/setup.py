@@ -16,12 +16,11 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from rpc import child
-from rpc.cancel import CancelToken
 from rpc.errors import from_os_error
 from schemas.env import Environment
 from sidecar.environment import files
@@ -29,7 +28,7 @@ from sidecar.environment.archive import Extracted, extract_archive
 from sidecar.environment.locate import conda_unpack_in, interpreter_in
 from sidecar.environment.lock import hold
 from sidecar.environment.marker import Marker, has_marker, read_marker, watch, write_marker
-from sidecar.environment.order import Order
+from sidecar.environment.order import How, Order
 from sidecar.environment.places import Places
 from sidecar.environment.preflight import (
     refuse_foreign,
@@ -38,7 +37,6 @@ from sidecar.environment.preflight import (
     refuse_unusable_folder,
     refuse_wrong_sum,
 )
-from sidecar.environment.progress import OnProgress
 from sidecar.environment.verify import CannotRun, Probed, check_folder, probe, ready
 
 log = logging.getLogger(__name__)
@@ -55,51 +53,27 @@ _WATCHED = (
 )
 
 
-def _nothing_to_do(_folder: Path) -> None:
-    """For callers of whom nobody uses an environment."""
-
-
-def set_up(
-    folder: Path,
-    archive: Path,
-    *,
-    sha256: str | None = None,
-    force: bool = False,
-    token: CancelToken,
-    on_progress: OnProgress,
-    before_replacing: Callable[[Path], None] = _nothing_to_do,
-) -> Environment:
+def set_up(folder: Path, archive: Path, how: How) -> Environment:
     """Make the environment in `archive` the one in `folder`, and give its state.
 
-    Another process that sets up the same folder is waited for. `before_replacing` is called with the folder when an
-    environment there is about to go, so that nobody uses it any more; it may refuse by raising.
+    Another process that sets up the same folder is waited for.
 
     Raises
     ------
     ArchiveInvalid
-        The archive is damaged, unsafe, not what `sha256` says, or does not work on this machine.
+        The archive is damaged, unsafe, not what `how.sha256` says, or does not work on this machine.
     RequestFailed
         The folder is not ours to fill. FileMissing, PermissionRefused, DiskFull as the names say.
     RequestCancelled
         Nothing is left behind; an environment that was there is there again.
     """
     refuse_no_archive(archive)
-    places = Places(folder.absolute())
-    order = Order(archive.absolute(), sha256 and sha256.lower(), places, token, on_progress, before_replacing)
+    order = Order(archive.absolute(), Places(folder.absolute()), how)
     with _turn(order):
-        return (None if force else _found_ready(order)) or _replace(order)
+        return _found_ready(order) or _replace(order)
 
 
-def set_up_from_url(
-    folder: Path,
-    url: str,
-    *,
-    sha256: str | None = None,
-    force: bool = False,
-    token: CancelToken,
-    on_progress: OnProgress,
-    before_replacing: Callable[[Path], None] = _nothing_to_do,
-) -> Environment:
+def set_up_from_url(folder: Path, url: str, how: How) -> Environment:
     """As `set_up`, with an archive that is downloaded first. What broke off is gone on with by the next call.
 
     Raises
@@ -115,18 +89,18 @@ def set_up_from_url(
 
     refuse_url(url)
     places = Places(folder.absolute())
-    order = Order(places.download, sha256 and sha256.lower(), places, token, on_progress, before_replacing, url)
-    with _turn(order):
-        if order.sha256 is None:
-            on_progress("looking for the archive's sum", 0, 0)
-            order = replace(order, sha256=published_sum(url, token))
-        found = None if force else _found_ready(order)
+    with _turn(Order(places.download, places, how, url)):
+        if how.sha256 is None:
+            how.on_progress("looking for the archive's sum", 0, 0)
+            how = replace(how, sha256=published_sum(url, how.token))
+        order = Order(places.download, places, how, url)
+        found = _found_ready(order)
         if found is not None:
             return found
-        download = Download(url, places.download, token, on_progress)
+        download = Download(url, places.download, how.token, how.on_progress)
         download.fetch()
-        if order.sha256 is None:
-            on_progress("no sum is published for this archive: it cannot be verified", 0, 0)
+        if how.sha256 is None:
+            how.on_progress("no sum is published for this archive: it cannot be verified", 0, 0)
             log.warning("%s has no published sum, and none was given", url)
         try:
             return _replace(order)
@@ -145,9 +119,9 @@ def _turn(order: Order) -> Iterator[None]:
 
 
 def _found_ready(order: Order) -> Environment | None:
-    """The environment that is there, if it is ready and was made from this very archive."""
+    """The environment that is there, if it is ready, was made from this very archive, and will do."""
     marker = read_marker(order.places.folder)
-    if marker is None or marker.state != "ready" or not _is_made_from(marker, order):
+    if order.how.force or marker is None or marker.state != "ready" or not _is_made_from(marker, order):
         return None
     found = check_folder(order.places.folder)
     return found if found.status == "ready" else None
@@ -173,7 +147,7 @@ def _replace(order: Order) -> Environment:
         extracted = extract_archive(order.archive, aside, order.token, order.on_progress)
         refuse_foreign(order)
         if has_marker(order.places.folder):
-            order.before_replacing(order.places.folder)
+            order.how.before_replacing(order.places.folder)
         order.places.put_in_place()
     except BaseException:
         order.places.discard(aside)

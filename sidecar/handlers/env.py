@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from rpc.call import Progress
 from rpc.errors import InvalidParams
@@ -14,20 +14,9 @@ from sidecar.environment.platforms import archive_at, archive_in
 from sidecar.environment.verify import check_folder, check_interpreter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rpc.call import Call
-    from rpc.cancel import CancelToken
     from sidecar.app import Services
     from sidecar.environment.progress import OnProgress
-
-
-class _How(TypedDict):
-    sha256: str | None
-    force: bool
-    token: CancelToken
-    on_progress: OnProgress
-    before_replacing: Callable[[Path], None]
 
 
 def check(params: CheckParams, call: Call, services: Services) -> Environment:
@@ -42,23 +31,24 @@ def check(params: CheckParams, call: Call, services: Services) -> Environment:
 
 def setup(params: SetupParams, call: Call, services: Services) -> Environment:
     """env/setup. Needs `services.settings.cache_folder`."""
+    from sidecar.environment.order import How
     from sidecar.environment.setup import set_up, set_up_from_url
 
     if params.archive is not None and params.url is not None:
         raise InvalidParams("$.url: give either an archive or an address, not both")
     folder = chosen_folder(params.folder, services.settings.cache_folder)
     call.begin(Progress(title="Setting up the ML environment", unit="bytes"))
-    how: _How = {
-        "sha256": params.sha256,
-        "force": params.force,
-        "token": call.token,
-        "on_progress": _progress_of(call),
-        "before_replacing": partial(_release, services),
-    }
+    how = How(
+        token=call.token,
+        on_progress=_progress_of(call),
+        sha256=params.sha256,
+        force=params.force,
+        before_replacing=partial(_release, services),
+    )
     if params.url is not None:
         url = archive_at(params.url, call.token) if params.url.endswith("/") else params.url
-        return set_up_from_url(folder, url, **how)
-    return set_up(folder, _archive(params.archive), **how)
+        return set_up_from_url(folder, url, how)
+    return set_up(folder, _archive(params.archive), how)
 
 
 def _archive(named: str | None) -> Path:

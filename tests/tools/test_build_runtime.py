@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from rpc.cancel import CancelToken
+from sidecar.environment.order import How
 from sidecar.environment.setup import set_up
 from tests.sidecar.environment import tiny
 from tools import build_runtime, runtime_parts, runtime_prefix
@@ -197,7 +198,7 @@ class TestByConda:
         archive = build(options(micromamba(workshop)))
         folder = tmp_path / "Käuzchen's place"
 
-        environment = set_up(folder, archive, token=CancelToken(), on_progress=lambda *_: None)
+        environment = set_up(folder, archive, How(token=CancelToken()))
 
         assert environment.status == "ready"
         assert (folder / "lib" / "paths.conf").read_text() == f"root={folder}\n"

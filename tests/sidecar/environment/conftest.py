@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rpc.cancel import CancelToken
+from sidecar.environment.order import How
 from sidecar.environment.setup import set_up
 from tests.sidecar.environment import tiny
 
@@ -27,7 +28,9 @@ class Machine:
         return tiny.write(self.root / "archives" / name, entries if entries is not None else tiny.environment())
 
     def set_up(self, archive: Path, *, folder: Path | None = None, token: CancelToken | None = None, **options):
-        return set_up(folder or self.folder, archive, token=token or CancelToken(), on_progress=self._tell, **options)
+        return set_up(
+            folder or self.folder, archive, How(token=token or CancelToken(), on_progress=self._tell, **options)
+        )
 
     def left_behind(self) -> list[str]:
         """Everything beside the archives."""

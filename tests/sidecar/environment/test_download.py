@@ -14,6 +14,7 @@ import pytest
 from rpc.cancel import CancelToken
 from rpc.errors import ArchiveInvalid, DownloadFailed, InvalidParams, RequestCancelled
 from sidecar.environment import download, transfer
+from sidecar.environment.order import How
 from sidecar.environment.places import Places
 from sidecar.environment.setup import set_up_from_url
 from tests.sidecar.environment import tiny
@@ -111,7 +112,7 @@ def publish_sum(server: Server, content: bytes | None = None) -> None:
 
 def fetch(machine, server, **options):
     options = {"token": CancelToken(), "on_progress": machine._tell} | options
-    return set_up_from_url(machine.folder, options.pop("url", server.url()), **options)
+    return set_up_from_url(machine.folder, options.pop("url", server.url()), How(**options))
 
 
 def ranges(server: Server) -> list[str | None]:

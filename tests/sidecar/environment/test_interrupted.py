@@ -28,6 +28,7 @@ SET_UP = """
 import sys
 from pathlib import Path
 from rpc.cancel import CancelToken
+from sidecar.environment.order import How
 from sidecar.environment.setup import set_up
 
 def tell(doing, done, total):
@@ -35,7 +36,7 @@ def tell(doing, done, total):
     if doing.startswith(sys.argv[3]):
         sys.stdin.read()
 
-environment = set_up(Path(sys.argv[1]), Path(sys.argv[2]), token=CancelToken(), on_progress=tell)
+environment = set_up(Path(sys.argv[1]), Path(sys.argv[2]), How(token=CancelToken(), on_progress=tell))
 print(environment.status, flush=True)
 """
 

@@ -15,6 +15,7 @@ import pytest
 from rpc.cancel import CancelToken
 from rpc.errors import RequestCancelled
 from schemas.config import Config, InputConfig, OutputConfig, RibbitModel
+from sidecar.environment.order import How
 from sidecar.environment.setup import set_up
 from sidecar.environment.verify import check_folder
 from tools.demo.chorus import write_chorus
@@ -51,7 +52,7 @@ def can_hide() -> bool:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     place: Path = tmp_path_factory.mktemp("real") / "Käuzchen's eigene Umgebung"
-    set_up(place, ARCHIVE, token=CancelToken(), on_progress=lambda *_: None)
+    set_up(place, ARCHIVE, How(token=CancelToken()))
     return place
 
 
@@ -118,7 +119,7 @@ def test_cancelling_in_the_middle_leaves_nothing(tmp_path):
             token.cancel()
 
     with pytest.raises(RequestCancelled):
-        set_up(tmp_path / "environment", ARCHIVE, token=token, on_progress=cancel_under_way)
+        set_up(tmp_path / "environment", ARCHIVE, How(token=token, on_progress=cancel_under_way))
 
     deadline = time.monotonic() + 60
     while list(tmp_path.iterdir()):  # a busy disk deletes for a while after the answer

@@ -74,8 +74,16 @@ def build_runtime(_options: argparse.Namespace) -> None:
 
 def build_sidecar(options: argparse.Namespace) -> None:
     """The frozen sidecar, dist/sidecar/, and what takes the space in it"""
-    again = ["--again"] if options.again else []
-    _finish([setup.ensure_sidecar_environment(), "-m", "tools.build_sidecar", *again])
+    given = [f"--{name}" for name in ("again", "twice") if getattr(options, name)]
+    _finish([setup.ensure_sidecar_environment(), "-m", "tools.build_sidecar", *given])
+
+
+def dist(_options: argparse.Namespace) -> None:
+    """What a release attaches, dist/release/: sidecar and environment archive, packed, with their sums"""
+    python = setup.ensure_sidecar_environment()
+    setup.ensure_frozen_sidecar()
+    setup.ensure_archive()
+    _finish([python, "-m", "tools.release"])
 
 
 def version(options: argparse.Namespace) -> None:
@@ -110,6 +118,7 @@ TASKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "bench": bench,
     "build-sidecar": build_sidecar,
     "build-runtime": build_runtime,
+    "dist": dist,
     "version": version,
     "setup": setup_environments,
     "clean": clean,
@@ -147,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     parsers["bench"].add_argument("rest", nargs="*", metavar="NAME", help="only these benchmarks")
     parsers["version"].add_argument("rest", nargs=argparse.REMAINDER, metavar="NUMBER|--close", help="the next version")
     parsers["build-sidecar"].add_argument("--again", action="store_true", help="also where nothing has changed")
+    parsers["build-sidecar"].add_argument("--twice", action="store_true", help="and again, and compare the two")
     parsers["setup"].add_argument("--torch-index", metavar="URL", help="package index for torch (its CPU builds, say)")
     return parser
 

@@ -16,6 +16,7 @@ import sysconfig
 import time
 from pathlib import Path
 
+from tools.freezing.likeness import differences
 from tools.freezing.stamp import STAMP, digest, is_current
 from tools.freezing.weight import table, weigh
 from tools.paths import BUILD, FROZEN, ROOT
@@ -31,28 +32,38 @@ def main() -> int:
     """Build; the exit code."""
     parser = argparse.ArgumentParser(prog="dev.py build-sidecar", description=__doc__)
     parser.add_argument("--again", action="store_true", help="also where nothing has changed")
+    parser.add_argument("--twice", action="store_true", help="build another one aside, and compare the two")
     parser.add_argument("--no-sizes", action="store_true", help="do not weigh what was built")
     options = parser.parse_args()
     made_from = digest()
-    if options.again or not is_current(made_from):
-        return _build_anew(made_from) or _tell(options)
-    print(f"dev: {FROZEN.relative_to(ROOT)} is current")
-    return _tell(options)
-
-
-def _build_anew(made_from: str) -> int:
-    if not can_freeze():
-        print("dev: PyInstaller needs a Python with a shared library (configure --enable-shared); this one is static.")
-        return 1
-    started = time.monotonic()
     try:
-        build()
+        if options.again or not is_current(made_from):
+            _build_anew(made_from)
+        else:
+            print(f"dev: {FROZEN.relative_to(ROOT)} is current")
+        if options.twice:
+            _compare_with_another()
     except (CommandFailed, BuildFailed) as error:
         print(f"dev: {error}")
         return 1
+    return _tell(options)
+
+
+def _build_anew(made_from: str) -> None:
+    started = time.monotonic()
+    build()
     STAMP.write_text(made_from)
     print(f"dev: {FROZEN.relative_to(ROOT)} was built in {time.monotonic() - started:.0f} s", flush=True)
-    return 0
+
+
+def _compare_with_another() -> None:
+    """See that the same inputs give the same files."""
+    freeze()
+    found = differences(FROZEN.parent, _NEW / "sidecar")
+    shutil.rmtree(_NEW)
+    if found:
+        raise BuildFailed(f"Built again, {len(found)} files are different: {', '.join(found[:20])}")
+    print("dev: built again, every file is the same", flush=True)
 
 
 def _tell(options: argparse.Namespace) -> int:
@@ -76,20 +87,35 @@ def build() -> None:
     Raises
     ------
     CommandFailed, BuildFailed
-        PyInstaller failed; the executable does not answer as it should.
+        PyInstaller failed or cannot work here; the executable does not answer as it should.
     """
-    print("dev: freezing the sidecar (a minute)", flush=True)
-    shutil.rmtree(_NEW, ignore_errors=True)
-    places: list[str | Path] = ["--workpath", _WORK, "--distpath", _NEW]
-    freeze: list[str | Path] = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--clean", "--log-level", "WARN"]
-    # With the hash seed free, the order in sets changes the bytes of what is frozen from build to build.
-    run([*freeze, *places, ROOT / "sidecar.spec"], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "0"})
+    freeze()
     _see_that_it_answers(_NEW / "sidecar" / FROZEN.name)
     FROZEN.parent.parent.mkdir(exist_ok=True)
     STAMP.unlink(missing_ok=True)
     shutil.rmtree(FROZEN.parent, ignore_errors=True)
     (_NEW / "sidecar").rename(FROZEN.parent)
     _NEW.rmdir()
+
+
+def freeze() -> None:
+    """Run PyInstaller; what it makes lies aside.
+
+    Raises
+    ------
+    CommandFailed, BuildFailed
+        It failed; it cannot work here.
+    """
+    if not can_freeze():
+        raise BuildFailed(
+            "PyInstaller needs a Python with a shared library (configure --enable-shared); this one is static."
+        )
+    print("dev: freezing the sidecar (a minute)", flush=True)
+    shutil.rmtree(_NEW, ignore_errors=True)
+    places: list[str | Path] = ["--workpath", _WORK, "--distpath", _NEW]
+    command: list[str | Path] = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--clean", "--log-level", "WARN"]
+    # With the hash seed free, the order in sets changes the bytes of what is frozen from build to build.
+    run([*command, *places, ROOT / "sidecar.spec"], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "0"})
 
 
 def _see_that_it_answers(executable: Path) -> None:

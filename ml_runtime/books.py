@@ -33,11 +33,11 @@ from survey.ledger import Done, Failed, Ledger, Scored, Stamp, Started
 from survey.parts import ClipRange, PartWriter, ScoredClips
 from survey.paths import path_to_wire
 
-SCORES_PER_PART = 4_000_000
 SHORTEST_PART_SECONDS = 2.0
 LONGEST_PART_SECONDS = 60.0
 _PART_OF_THE_RUN = 0.1
 _CLIPS_WAITING = 256
+_SCORES_WAITING = 500_000
 
 
 @dataclass(slots=True)
@@ -86,6 +86,7 @@ class Books:
         self._page: _Page | None = None
         self._unentered: list[Done] = []
         self._begun = self._part_begun = clock()
+        self._clips_waiting = max(1, min(_CLIPS_WAITING, _SCORES_WAITING // max(1, len(writer.basis.classes))))
 
     def enter(self, event: Opened | Unreadable | ScoredClip | Ended) -> None:
         """Take one event.
@@ -105,7 +106,7 @@ class Books:
             self._end()
         else:
             self._take(event)
-        if self._writer.pending_scores >= SCORES_PER_PART or (self._is_due() and self._has_something_to_close()):
+        if self._writer.is_full or (self._is_due() and self._has_something_to_close()):
             self.close_part()
 
     def announce(self, path: Path) -> None:
@@ -136,7 +137,7 @@ class Books:
     def _has_something_to_close(self) -> bool:
         page = self._page
         waiting = page is not None and page.readable and bool(page.waiting)
-        return waiting or bool(self._unentered) or self._writer.pending_scores > 0
+        return waiting or bool(self._unentered) or not self._writer.is_empty
 
     def _begin(self, opened: Opened) -> None:
         stamp, held = self._standing.stamps[opened.path], self._standing.held_of(opened.path)
@@ -157,7 +158,7 @@ class Books:
         else:
             page.errors = page.errors or [clip.error]
             page.unreadable += 1
-        if len(page.waiting) >= _CLIPS_WAITING:
+        if len(page.waiting) >= self._clips_waiting:
             self._hand_over()
 
     def _end(self) -> None:

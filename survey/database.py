@@ -28,13 +28,20 @@ _ERRNO_OF_WORDS = {
 
 
 @contextlib.contextmanager
-def database(memory_limit: str = "512MB", spill: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection of its own that uses at most `memory_limit`; what does not fit goes to the folder `spill`."""
+def database(
+    memory_limit: str = "512MB", spill: Path | None = None, threads: int | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection of its own that uses at most `memory_limit`; what does not fit goes to the folder `spill`.
+
+    Each of its `threads` (None: as many as there are processors) holds a block of every column.
+    """
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory_limit,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
+    if threads is not None:
+        settings["threads"] = threads
     if spill is not None:
         settings["temp_directory"] = str(spill)
     connection = duckdb.connect(":memory:", config=settings)

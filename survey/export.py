@@ -28,10 +28,11 @@ from schemas.jobs import Failure
 from survey import atomic
 from survey.database import database, literal, quote, translated_errors
 from survey.parts import KEY_COLUMNS, Basis, Part
+from survey.pivot import append_lines
 from survey.provenance import METADATA_KEY, Provenance
 
 LONG_COLUMNS = (*KEY_COLUMNS, "class", "score")
-_SORTING_MEMORY = "1GB"
+_SORTING_MEMORY = "256MB"
 _COLUMNS_TOGETHER = 10_000
 
 
@@ -47,6 +48,9 @@ def write_csv(parts: Sequence[Part], basis: Basis, order: Sequence[str], path: P
     """
     names = (*KEY_COLUMNS, *basis.classes) if basis.layout == "dense" else LONG_COLUMNS
     with _export(path) as (connection, aside):
+        if basis.layout == "dense" and basis.row_by_score:
+            _write_pivoted(parts, basis, order, connection, aside)
+            return
         groups = tuple(_groups(parts, basis, order))
         if len(groups) == 1 and len({name.casefold() for name in names}) == len(names):
             rows = _rows(connection, parts, basis, order)
@@ -67,7 +71,7 @@ def write_parquet(parts: Sequence[Part], basis: Basis, order: Sequence[str], pat
     with _export(path) as (connection, aside):
         rows = _rows(connection, parts, basis, order) or _no_rows()
         if basis.layout == "dense" and parts:
-            rows = _renamed(connection, rows, basis)
+            rows = f"FROM ({rows}) WHERE score IS NOT NULL" if basis.row_by_score else _renamed(connection, rows, basis)
         made_with = list(dict.fromkeys(_encoded(part.header.made_with) for part in parts if part.header.made_with))
         listed = literal("[" + ",".join(made_with) + "]")
         metadata = f"KV_METADATA {{{METADATA_KEY}: {listed}}}"
@@ -91,7 +95,7 @@ def _export(path: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
         with (
             atomic.written_aside(path) as aside,
             translated_errors(path),
-            database(_SORTING_MEMORY, spill) as connection,
+            database(_SORTING_MEMORY, spill, threads=1) as connection,
         ):
             yield connection, aside
     finally:
@@ -103,8 +107,9 @@ def _groups(parts: Sequence[Part], basis: Basis, order: Sequence[str]) -> Iterat
 
     DuckDB keeps the description of every column of every file that it reads.
     """
-    in_order = _in_order(parts, {file: index for index, file in enumerate(order)})
-    together = max(1, _COLUMNS_TOGETHER // len(basis.classes)) if in_order else len(parts)
+    in_order = _in_order(parts, _places(order))
+    columns = len(LONG_COLUMNS) if basis.row_by_score else len(basis.classes)
+    together = max(1, _COLUMNS_TOGETHER // columns) if in_order else len(parts)
     for first in range(0, len(parts), together):
         yield parts[first : first + together]
 
@@ -115,20 +120,33 @@ def _rows(
     """The query that gives the rows of all parts in order; None when there are no parts."""
     if not parts:
         return None
-    place = {file: index for index, file in enumerate(order)}
+    place = _places(order)
     paths = ", ".join(literal(str(part.path)) for part in parts)
     source = f"SELECT * FROM read_parquet([{paths}])"
     if _in_order(parts, place):
         return source
     connection.register("places", {"file": _texts(place), "place": np.arange(len(place))})
     connection.register("class_places", {"class": _texts(basis.classes), "place": np.arange(len(basis.classes))})
-    by_class = basis.layout == "sparse"
+    by_class = basis.row_by_score
     classes = " LEFT JOIN class_places ON class_places.class = rows.class" if by_class else ""
     last = ", class_places.place" if by_class else ""
     return (
         f"SELECT rows.* FROM ({source}) AS rows LEFT JOIN places ON places.file = rows.file{classes} "
         f"ORDER BY places.place NULLS LAST, rows.file, rows.start_time{last}"
     )
+
+
+def _write_pivoted(
+    parts: Sequence[Part], basis: Basis, order: Sequence[str], connection: duckdb.DuckDBPyConnection, aside: Path
+) -> None:
+    """Write a dense table from parts that have a row a score."""
+    scratch = _beside(aside)
+    try:
+        with aside.open("wb") as whole:
+            whole.write(_csv_line((*KEY_COLUMNS, *basis.classes)).encode("utf-8"))
+            append_lines(parts, len(basis.classes), _places(order), whole, connection, scratch)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def _in_order(parts: Sequence[Part], place: Mapping[str, int]) -> bool:
@@ -179,9 +197,9 @@ def _append(parts: Sequence[Part], basis: Basis, order: Sequence[str], whole: Bi
 
     With a connection of its own, which gives back all its memory when it closes.
     """
-    body = aside.with_name(aside.name.replace(atomic.ASIDE_SUFFIX, f".body{atomic.ASIDE_SUFFIX}"))
+    body = _beside(aside)
     try:
-        with database(_SORTING_MEMORY, body.with_suffix(".sorting")) as connection:
+        with database(_SORTING_MEMORY, body.with_suffix(".sorting"), threads=1) as connection:
             rows = _rows(connection, parts, basis, order)
             connection.execute(f"COPY ({rows}) TO {literal(str(body))} (FORMAT csv, HEADER false)")
         with body.open("rb") as rows_alone:
@@ -189,6 +207,15 @@ def _append(parts: Sequence[Part], basis: Basis, order: Sequence[str], whole: Bi
     finally:
         body.unlink(missing_ok=True)
         shutil.rmtree(body.with_suffix(".sorting"), ignore_errors=True)
+
+
+def _beside(aside: Path) -> Path:
+    """A second file to write to, swept away like `aside` where a crash leaves it."""
+    return aside.with_name(aside.name.replace(atomic.ASIDE_SUFFIX, f".body{atomic.ASIDE_SUFFIX}"))
+
+
+def _places(order: Sequence[str]) -> dict[str, int]:
+    return {file: index for index, file in enumerate(order)}
 
 
 def _csv_line(cells: Iterable[str]) -> str:

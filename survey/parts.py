@@ -10,6 +10,8 @@ classes; hence the parts alone tell what is scored.
 Layouts
 -------
 dense   file, start_time, end_time, then a column per class in the model's order. NULL: the clip could not be read.
+        Of more than MOST_COLUMNS classes: the rows of the sparse layout, each clip with all its classes in order, for
+        every column of a Parquet file costs memory.
 sparse  file, start_time, end_time, class, score: only the scores worth keeping. Clips without any have no row,
         but count in the metadata.
 
@@ -18,6 +20,7 @@ Times are seconds from the start of the recording. Clips of a recording are numb
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -38,6 +41,10 @@ from survey.provenance import Provenance
 Layout = Literal["dense", "sparse"]
 METADATA_KEY = "survey"
 KEY_COLUMNS = ("file", "start_time", "end_time")
+MOST_COLUMNS = 1_000
+_SCORES_BY_CLIP = 4_000_000
+_SCORES_BY_ROW = 1_000_000
+"""As many scores as a part may hold, a row a clip or a row a score, so that writing it takes some 50 MB."""
 
 
 class ClipRange(msgspec.Struct, frozen=True, rename="camel"):
@@ -65,6 +72,11 @@ class Basis(msgspec.Struct, frozen=True, rename="camel"):
     fingerprint: str
     scoring: dict[str, Any]
     weights: str | None = None
+
+    @property
+    def row_by_score(self) -> bool:
+        """Whether a part has a row for each score, and not one for each clip."""
+        return self.layout == "sparse" or len(self.classes) > MOST_COLUMNS
 
 
 class PartHeader(msgspec.Struct, frozen=True, rename="camel"):
@@ -115,11 +127,21 @@ class ScoredClips:
     scores: NDArray[np.floating[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Scores of consecutive clips, one a row: `clips` and `classes` number what each is of, shape [rows]."""
+
+    of: ScoredClips
+    clips: NDArray[np.intp]
+    classes: NDArray[np.intp]
+    scores: NDArray[np.floating[Any]]
+
+
 class PartWriter:
     """Collects scored clips and writes them out as parts.
 
-    A part must be closed before `pending_scores` outgrows memory; when is the caller's choice. `made_with` may be set
-    until the first part is closed.
+    A part must be closed when `is_full`; when else is the caller's choice. `made_with` may be set until the first part
+    is closed.
     """
 
     def __init__(self, folder: Path, basis: Basis, keep: Keep, made_with: Provenance | None = None) -> None:
@@ -128,15 +150,27 @@ class PartWriter:
         self.made_with = made_with
         self._keep = keep
         self._pending: list[ScoredClips] = []
+        self._kept: list[_Rows] = []
         self._number = next_part_number(folder)
 
     @property
-    def pending_scores(self) -> int:
-        """How many scores wait for the next part."""
-        return sum(clips.scores.size for clips in self._pending)
+    def is_full(self) -> bool:
+        """Whether more scores wait for the next part than memory should hold."""
+        waiting = sum(rows.scores.size for rows in self._kept) or sum(clips.scores.size for clips in self._pending)
+        return waiting >= (_SCORES_BY_ROW if self.basis.row_by_score else _SCORES_BY_CLIP)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits for the next part."""
+        return not self._pending
 
     def add(self, clips: ScoredClips) -> None:
         """Take clips into the next part; those of one recording in order."""
+        if self.basis.layout == "sparse":
+            # Of the scores only those kept, so that what is not worth keeping does not wait in memory.
+            rows = _kept(clips, self._keep)
+            self._kept.append(rows)
+            clips = rows.of
         self._pending.append(clips)
 
     def close_part(self) -> Part | None:
@@ -151,15 +185,20 @@ class PartWriter:
             return None
         ranges = _joined(clips.range for clips in self._pending)
         header = PartHeader(self.basis, ranges, made_with=self.made_with)
-        dense = self.basis.layout == "dense"
-        columns = _dense_columns(self._pending) if dense else _sparse_columns(self._pending, self.basis, self._keep)
+        columns = self._columns()
         path = part_path(self.folder, self._number)
-        with atomic.written_aside(path) as aside, translated_errors(path), database() as connection:
+        with atomic.written_aside(path) as aside, translated_errors(path), database(threads=1) as connection:
             connection.register("part_rows", columns)
             _copy(connection, f"SELECT {_named_columns(columns, self.basis)} FROM part_rows", header, aside)
         self._pending.clear()
+        self._kept.clear()
         self._number += 1
         return Part(path, header)
+
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        if not self.basis.row_by_score:
+            return _columns_by_clip(self._pending)
+        return _columns_by_score(self._kept or [_all_of(clips) for clips in self._pending], self.basis)
 
 
 def next_part_number(folder: Path) -> int:
@@ -287,41 +326,50 @@ def _copy(connection: duckdb.DuckDBPyConnection, query: str, header: PartHeader,
     connection.execute(f"COPY ({query}) TO {literal(str(path))} ({options})")
 
 
-def _dense_columns(clips: Sequence[ScoredClips]) -> dict[str, NDArray[Any]]:
+def _columns_by_clip(clips: Sequence[ScoredClips]) -> dict[str, NDArray[Any]]:
     """One row a clip. The columns of scores have numbers for names until the part is written."""
     scores = np.concatenate([some.scores for some in clips])
-    columns = _key_columns(clips, [len(some.scores) for some in clips])
-    return columns | {str(index): np.ascontiguousarray(column) for index, column in enumerate(scores.T)}
+    keys = {
+        "file": np.repeat(_files_of(clips), [len(some.scores) for some in clips]),
+        "start_time": np.concatenate([some.start_seconds for some in clips]),
+        "end_time": np.concatenate([some.end_seconds for some in clips]),
+    }
+    return keys | {str(index): np.ascontiguousarray(column) for index, column in enumerate(scores.T)}
 
 
-def _sparse_columns(clips: Sequence[ScoredClips], basis: Basis, keep: Keep) -> dict[str, NDArray[Any]]:
-    """One row a score kept, those of a clip in the order of the classes."""
-    masks = [keep.select(some.scores) for some in clips]
-    rows = [np.nonzero(mask) for mask in masks]
+def _columns_by_score(rows: Sequence[_Rows], basis: Basis) -> dict[str, NDArray[Any]]:
+    """One row a score, those of a clip in the order of the classes."""
     classes = np.array(basis.classes, dtype=object)
-    columns = _key_columns(clips, [len(clip) for clip, _ in rows], [clip for clip, _ in rows])
-    return columns | {
-        "class": np.concatenate([classes[index] for _, index in rows]),
-        "score": np.concatenate([some.scores[mask] for some, mask in zip(clips, masks, strict=True)]),
-    }
-
-
-def _key_columns(
-    clips: Sequence[ScoredClips], counts: Sequence[int], rows: Sequence[NDArray[np.intp]] | None = None
-) -> dict[str, NDArray[Any]]:
-    """file, start_time, end_time: of every clip, or of the clips that `rows` numbers."""
-    chosen = rows if rows is not None else [np.arange(count) for count in counts]
-    files = np.array([some.range.recording.file for some in clips], dtype=object)
     return {
-        "file": np.repeat(files, counts),
-        "start_time": np.concatenate([some.start_seconds[row] for some, row in zip(clips, chosen, strict=True)]),
-        "end_time": np.concatenate([some.end_seconds[row] for some, row in zip(clips, chosen, strict=True)]),
+        "file": np.repeat(_files_of([some.of for some in rows]), [len(some.scores) for some in rows]),
+        "start_time": np.concatenate([some.of.start_seconds[some.clips] for some in rows]),
+        "end_time": np.concatenate([some.of.end_seconds[some.clips] for some in rows]),
+        "class": np.concatenate([classes[some.classes] for some in rows]),
+        "score": np.concatenate([some.scores for some in rows]),
     }
+
+
+def _kept(clips: ScoredClips, keep: Keep) -> _Rows:
+    mask = keep.select(clips.scores)
+    numbers, classes = np.nonzero(mask)
+    # Not a slice of the scores, which would hold all of them.
+    without = dataclasses.replace(clips, scores=np.empty((0, clips.scores.shape[1]), clips.scores.dtype))
+    return _Rows(without, numbers, classes, clips.scores[mask])
+
+
+def _all_of(clips: ScoredClips) -> _Rows:
+    count, classes = clips.scores.shape
+    numbers = np.repeat(np.arange(count), classes)
+    return _Rows(clips, numbers, np.tile(np.arange(classes), count), clips.scores.ravel())
+
+
+def _files_of(clips: Sequence[ScoredClips]) -> NDArray[np.object_]:
+    return np.array([some.range.recording.file for some in clips], dtype=object)
 
 
 def _named_columns(columns: Iterable[str], basis: Basis) -> str:
     """The select list that gives the columns of scores the names of their classes."""
-    if basis.layout == "sparse":
+    if basis.row_by_score:
         return ", ".join(quote(name) for name in columns)
     # NOTE: column names that differ only in case are one to DuckDB, which then numbers them. Position is the truth.
     classes = [f"{quote(str(index))} AS {quote(name)}" for index, name in enumerate(basis.classes)]

@@ -12,16 +12,19 @@ import pytest
 from rpc.errors import DiskFull
 from schemas.jobs import Failure
 from survey import export
+from survey import parts as parts_module
 from survey.export import write_csv, write_failures, write_parquet
 from survey.parts import Keep, PartWriter, read_parts
 from tests.hostile import fill, small_disk
 from tests.survey.test_parts import basis, clips
 
 ALL = Keep(None, None)
+KEYS = ["file", "start_time", "end_time"]
 
 
 def parts_of(folder, *groups, of=None, keep=ALL):
     """One part a group of clips."""
+    folder.mkdir(exist_ok=True)
     writer = PartWriter(folder, of or basis(), keep)
     for group in groups:
         for some in group:
@@ -79,7 +82,7 @@ def test_parts_with_very_many_columns_are_read_a_few_at_a_time_and_that_shows_no
     groups = [[clips(file, scores=((1.0, 2.0), (3.0, 4.0)))] for file in files]
     parts = parts_of(tmp_path, *groups, of=basis(layout=layout))
     write_csv(parts, basis(layout=layout), files, tmp_path / "at once.csv")
-    monkeypatch.setattr(export, "_COLUMNS_TOGETHER", 4)
+    monkeypatch.setattr(export, "_COLUMNS_TOGETHER", 4 if layout == "dense" else 10)
 
     # Act
     write_csv(parts, basis(layout=layout), files, tmp_path / "in groups.csv")
@@ -87,6 +90,42 @@ def test_parts_with_very_many_columns_are_read_a_few_at_a_time_and_that_shows_no
     # Assert
     assert len(list(export._groups(parts, basis(layout=layout), files))) == 4
     assert (tmp_path / "in groups.csv").read_bytes() == (tmp_path / "at once.csv").read_bytes()
+    assert [path for path in tmp_path.iterdir() if "body" in path.name] == []
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_dense_scores_of_very_many_classes_are_in_rows_and_that_shows_in_no_table(tmp_path, monkeypatch, shuffled):
+    # Arrange
+    of = basis(('a "b", c', "Toad", "toad"))
+    files = ["/a,1.wav", '/"b"\n.wav', "/ü.wav", "/d.wav"]
+    scores = [(0.1, -2.5e-12, 3e20), (np.nan, np.nan, np.nan), (1 / 3, float("inf"), -0.0)]
+    groups = [
+        [clips(file, first=first, scores=scores, total=6, unreadable=(first + 1,))]
+        for file in files
+        for first in (0, 3)
+    ]
+    if shuffled:
+        random.Random(1).shuffle(groups)
+    by_clip = parts_of(tmp_path / "by clip", *groups, of=of)
+    write_csv(by_clip, of, files[1:], tmp_path / "by clip.csv")
+    write_parquet(by_clip, of, files[1:], tmp_path / "by clip.parquet")
+
+    # Act
+    monkeypatch.setattr(parts_module, "MOST_COLUMNS", 2)
+    by_score = parts_of(tmp_path / "by score", groups[0], *groups[1:3], [*groups[3], *groups[4]], *groups[5:], of=of)
+    write_csv(by_score, of, files[1:], tmp_path / "by score.csv")
+    write_parquet(by_score, of, files[1:], tmp_path / "by score.parquet")
+
+    # Assert
+    assert duckdb.sql(f"SELECT * FROM read_parquet('{by_score[0].path}')").columns == [*KEYS, "class", "score"]
+    assert table(tmp_path / "by score.csv") == table(tmp_path / "by clip.csv")
+    assert len(table(tmp_path / "by score.csv")) == 1 + 24
+    by_clip_rows, by_score_rows = (
+        duckdb.sql(f"SELECT * FROM read_parquet('{tmp_path / name}')").fetchall()
+        for name in ("by clip.parquet", "by score.parquet")
+    )
+    assert by_score_rows == by_clip_rows
+    assert len(by_score_rows) == 8 * 2 * 3
     assert [path for path in tmp_path.iterdir() if "body" in path.name] == []
 
 

@@ -11,24 +11,37 @@ from tools.processes import call
 ELECTRON = ROOT / "electron"
 TYPESCRIPT_COMPILER = Path("node_modules", "typescript", "bin", "tsc")
 
+WORKFLOWS = ROOT / ".github" / "workflows"
+
 TYPED = ("rpc", "schemas", "survey", "sidecar", "ml_runtime", "tools", "dev.py")
 
 
 def run_checks(python: Path) -> bool:
     """Run every check with the interpreter of `.venv`; whether all passed."""
-    checks: dict[str, list[str]] = {
-        "format": ["-m", "ruff", "format", "--check", "--quiet", "."],
-        "lint": ["-m", "ruff", "check", "--quiet", "."],
-        "types": ["-m", "mypy", *TYPED],
-        "architecture": ["-m", "pytest", "-q", "tests/test_architecture.py"],
-        "contract": ["-m", "tools.generate_contract", "--check"],
-    }
-    failed = [name for name, arguments in checks.items() if not _passes(name, [python, *arguments])]
     node = ensure_packages(ELECTRON)
-    if not _passes("typescript", [node.program, ELECTRON / TYPESCRIPT_COMPILER, "--noEmit", "--project", ELECTRON]):
-        failed.append("typescript")
-    print(f"dev: {len(checks) + 1 - len(failed)} checks passed" + (f", failed: {', '.join(failed)}" if failed else ""))
+    checks: dict[str, list[str | Path]] = {
+        "format": [python, "-m", "ruff", "format", "--check", "--quiet", "."],
+        "lint": [python, "-m", "ruff", "check", "--quiet", "."],
+        "types": [python, "-m", "mypy", *TYPED],
+        "architecture": [python, "-m", "pytest", "-q", "tests/test_architecture.py"],
+        "contract": [python, "-m", "tools.generate_contract", "--check"],
+        "typescript": [node.program, ELECTRON / TYPESCRIPT_COMPILER, "--noEmit", "--project", ELECTRON],
+        **workflow_checks(python, WORKFLOWS),
+    }
+    failed = [name for name, command in checks.items() if not _passes(name, command)]
+    print(f"dev: {len(checks) - len(failed)} checks passed" + (f", failed: {', '.join(failed)}" if failed else ""))
     return not failed
+
+
+def workflow_checks(python: Path, folder: Path) -> dict[str, list[str | Path]]:
+    """Of GitHub's workflows: their form, by the schema that check-jsonschema carries; and what makes them unsafe."""
+    schema = ["-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    files = sorted(folder.glob("*.yml"))
+    zizmor = python.with_name("zizmor.exe" if python.suffix else "zizmor")
+    return {
+        "workflows": [python, *schema, *files],
+        "workflow safety": [zizmor, "--offline", "--quiet", "--no-progress", "--persona", "pedantic", *files],
+    }
 
 
 def _passes(name: str, command: list[str | Path]) -> bool:

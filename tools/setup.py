@@ -14,6 +14,7 @@ import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
+from sidecar.environment.naming import platform_tag
 from tools.install_ml import install_ml, lock_path
 from tools.paths import ARCHIVE, FROZEN, ML, REQUIREMENTS, ROOT, VENV, python_of
 from tools.processes import run
@@ -39,6 +40,11 @@ def ensure_ml_environment(torch_index: str | None = None) -> Path:
     )
 
 
+def can_install_ml() -> bool:
+    """Whether `.ml` can be made here: PyTorch's wheels for Macs with Intel processors ended with 2.2."""
+    return platform_tag() != "macos-x86_64"
+
+
 def ensure_frozen_sidecar() -> Path:
     """Freeze the sidecar unless what is there is current, and give its executable."""
     run([ensure_sidecar_environment(), "-m", "tools.build_sidecar", "--no-sizes"], cwd=ROOT)
@@ -48,7 +54,8 @@ def ensure_frozen_sidecar() -> Path:
 def ensure_archive() -> Path:
     """Build the packed ML environment unless it is current, and give its path."""
     python = ensure_sidecar_environment()
-    ensure_ml_environment()
+    if can_install_ml():
+        ensure_ml_environment()
     run([python, ROOT / "tools" / "build_runtime.py"])
     return ARCHIVE
 

@@ -70,6 +70,18 @@ _FEWER_EXAMPLES = "few"
 
 
 @dataclass(frozen=True)
+class Interpreters:
+    """The Python of `.venv`, and that of `.ml` where there can be one."""
+
+    sidecar: Path
+    ml: Path | None
+
+    def of(self, suite: str) -> Path | None:
+        """Which one runs a suite."""
+        return self.ml if suite.endswith("ml_runtime") else self.sidecar
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a suite's report says. `crashed`: it ended without one, or with an error outside any test."""
 
@@ -93,40 +105,47 @@ def run_tests(part: Part, sidecars: Sidecars, arguments: Sequence[str]) -> bool:
 
 
 def _run_source(part: Part, arguments: Sequence[str]) -> list[Outcome]:
-    sidecar, ml, options = _prepare(part, arguments)
+    interpreters, options = _prepare(part, arguments)
     elsewhere = [f"--ignore={folder}" for folder in (*_WITH_PROCESSES, _ML)]
     return _run_suites(
+        interpreters,
         {
-            "processes": [sidecar, *_WITH_PROCESSES, *options],
-            "rooms": [sidecar, "tests", *elsewhere, *options],
-            "ml_runtime": [ml, _ML, *options],
-        }
+            "processes": [*_WITH_PROCESSES, *options],
+            "rooms": ["tests", *elsewhere, *options],
+            "ml_runtime": [_ML, *options],
+        },
     )
 
 
 def _run_frozen(part: Part, arguments: Sequence[str]) -> list[Outcome]:
-    sidecar, ml, options = _prepare(part, arguments)
+    interpreters, options = _prepare(part, arguments)
     os.environ[VARIABLE] = str(setup.ensure_frozen_sidecar())
     os.environ["HYPOTHESIS_PROFILE"] = _FEWER_EXAMPLES
-    interpreters = {"frozen_processes": sidecar, "frozen_rooms": sidecar, "frozen_ml_runtime": ml}
-    suites: dict[str, list[str | Path]] = {
-        name: [python, *STARTING_A_SIDECAR[name], *options] for name, python in interpreters.items()
-    }
+    suites = {name: [*paths, *options] for name, paths in STARTING_A_SIDECAR.items()}
     suites["frozen_processes"].append(_NOT_OF_THE_SIDECAR)
-    suites["frozen_bundle"] = [sidecar, "-p", "tests.bundled", *ON_THE_BUNDLE, *options]
-    return _run_suites(suites)
+    suites["frozen_bundle"] = ["-p", "tests.bundled", *ON_THE_BUNDLE, *options]
+    return _run_suites(interpreters, suites)
 
 
-def _prepare(part: Part, arguments: Sequence[str]) -> tuple[Path, Path, list[str]]:
-    """Set up what the suites need: both interpreters, and what pytest is told."""
-    sidecar, ml = setup.ensure_sidecar_environment(), setup.ensure_ml_environment()
+def _prepare(part: Part, arguments: Sequence[str]) -> tuple[Interpreters, list[str]]:
+    """Set up what the suites need: the interpreters, and what pytest is told."""
+    interpreters = Interpreters(
+        setup.ensure_sidecar_environment(), setup.ensure_ml_environment() if setup.can_install_ml() else None
+    )
     if part is not Part.FAST:
         setup.ensure_archive()
-    return sidecar, ml, [*(["-m", part.value] if part.value else []), *arguments]
+    return interpreters, [*(["-m", part.value] if part.value else []), *arguments]
 
 
-def _run_suites(suites: Mapping[str, Sequence[str | Path]]) -> list[Outcome]:
+def _run_suites(interpreters: Interpreters, arguments: Mapping[str, Sequence[str]]) -> list[Outcome]:
     """Run the first suite to be seen, the others meanwhile."""
+    suites: dict[str, list[str | Path]] = {}
+    for name, given in arguments.items():
+        python = interpreters.of(name)
+        if python is None:
+            print(f"dev: no tests of {name}: there are no PyTorch wheels for this platform", flush=True)
+        else:
+            suites[name] = [python, *given]
     first, *others = suites
     BUILD.mkdir(exist_ok=True)
     outcomes = []

@@ -1,6 +1,7 @@
 """What all tests share: how much hypothesis tries, and that it is not in a hurry on a busy machine.
 
-Choose with HYPOTHESIS_PROFILE: `local` (the default), `ci` (the same examples every time), `nightly` (many more), `few`.
+Choose with HYPOTHESIS_PROFILE: `local` (the default), `ci` (the same examples every time), `nightly` (many
+more), `few`.
 """
 
 import contextlib

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from schemas.catalogue import METHODS
 from schemas.health import EnvironmentHealth, Health, JobsHealth
+from schemas.version import VERSION
 from sidecar.environment.locate import default_folder
 from sidecar.environment.verify import check_folder
 from sidecar.memory import resident_bytes
-from schemas.version import VERSION
 
 if TYPE_CHECKING:
     from rpc.call import Call

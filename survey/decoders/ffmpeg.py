@@ -13,6 +13,7 @@ import atexit
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -118,7 +119,12 @@ def _decode(path: Path, target: Path, token: CancelToken) -> Path:
     command = [program, "-nostdin", "-v", "error", "-y", "-i", _argument(path), "-map", "0:a:0", "-vn", "-sn", "-dn"]
     command += ["-c:a", "pcm_f32le", "-rf64", "auto", "-f", "wav", _argument(target)]
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_environment()
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=_environment(),
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     ) as process:
         token.on_cancel(process.kill)
         _, said = process.communicate()
@@ -141,4 +147,6 @@ def _environment() -> dict[str, str]:
     original = environment.pop("LD_LIBRARY_PATH_ORIG", None)
     if original is not None:
         environment["LD_LIBRARY_PATH"] = original
+    elif getattr(sys, "frozen", False):
+        environment.pop("LD_LIBRARY_PATH", None)
     return environment

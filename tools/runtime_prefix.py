@@ -231,8 +231,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
 def _forget_original_prefix(installation: Installation, prefix: Path) -> None:
     """The build's own record of its prefix is only right where it was built; `sys.prefix` is what counts."""
     for path in (prefix / installation.library).glob("_sysconfigdata*.py"):
-        text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace(str(installation.prefix), _NEUTRAL_PREFIX), encoding="utf-8")
+        _rewrite(path, str(installation.prefix), _NEUTRAL_PREFIX)
 
 
 def _forget_distribution(library: Path) -> None:
@@ -242,10 +241,14 @@ def _forget_distribution(library: Path) -> None:
     """
     if "dist-packages" in (library / "site.py").read_text(encoding="utf-8"):
         (library / "dist-packages").symlink_to("site-packages")
-    sysconfig = library / "sysconfig.py"
-    text = sysconfig.read_text(encoding="utf-8")
-    upstream = text.replace("prefix_scheme = 'posix_local'", "prefix_scheme = 'posix_prefix'")
-    sysconfig.write_text(upstream, encoding="utf-8")
+    _rewrite(library / "sysconfig.py", "prefix_scheme = 'posix_local'", "prefix_scheme = 'posix_prefix'")
+
+
+def _rewrite(path: Path, old: str, new: str) -> None:
+    """Replace text in a file, which keeps its time: else each build would give another archive."""
+    text, status = path.read_text(encoding="utf-8"), path.stat()
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _take_in_libraries(binaries: Iterable[Path], target: Path, original: Path) -> list[Path]:

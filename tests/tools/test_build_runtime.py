@@ -134,6 +134,10 @@ def workshop(tmp_path, monkeypatch):
     monkeypatch.setattr(build_runtime, "PREFIX", root / "build" / "runtime" / "dipper_pytorch_env")
     monkeypatch.setattr(build_runtime, "ENVIRONMENTS", root / "environments")
     monkeypatch.setattr(build_runtime, "ARCHIVE", root / "environments" / "dipper_pytorch_env.tar.gz")
+    monkeypatch.setattr(build_runtime, "CONDA_LOCK", root / "requirements" / "conda.txt")
+    monkeypatch.setattr(build_runtime, "ENVIRONMENT_YML", root / "environment.yml")
+    root.mkdir()
+    (root / "environment.yml").write_text("dependencies: [python, owl]\n")
     return root
 
 
@@ -141,23 +145,37 @@ def micromamba(root: Path, *, fails: bool = False) -> Path:
     """A solver that makes a prefix with a fake Python in it, and counts its runs."""
     prefix = root / "build" / "runtime" / "dipper_pytorch_env"
     site = prefix / SITE
-    python = (
-        tiny.fake_python()
-        .decode()
-        .replace("case", f'case "$*" in *purelib*) echo {shlex.quote(str(site))}; exit;; esac\ncase', 1)
-    )
+    by_pip = f'*"pip install"*) echo "$*" >> {shlex.quote(str(root / "by-pip"))}; exit;;'
+    first = f'case "$*" in *purelib*) echo {shlex.quote(str(site))}; exit;; {by_pip} esac\ncase'
+    python = tiny.fake_python().decode().replace("case", first, 1)
     python = python.replace('"importSeconds"', '"compiled": [], "importSeconds"')
-    root.mkdir(exist_ok=True)
     (root / "python").write_text(python)
+    for name, needs in {"owl": ["python >=3.11"], "python": ["libffi", "pip"], "libffi": [], "pip": ["python"]}.items():
+        record = {
+            "name": name,
+            "version": "1",
+            "license": "MIT",
+            "depends": needs,
+            "md5": "0" * 32,
+            "files": [],
+            "link": {},
+        }
+        record["url"] = f"https://example.org/{name}-1.conda"
+        (root / f"{name}-1.json").write_text(json.dumps(record))
     program = root / "micromamba"
     program.write_text(f"""#!/bin/sh
 printf '%s\\n' "$*" >> {shlex.quote(str(root / "runs"))}
 {"exit 1" if fails else ""}
 mkdir -p {shlex.quote(str(site))}/torch/test {shlex.quote(str(prefix))}/bin {shlex.quote(str(prefix))}/conda-meta
 cp {shlex.quote(str(root / "python"))} {shlex.quote(str(prefix))}/bin/python
+cp {shlex.quote(str(root))}/*-1.json {shlex.quote(str(prefix))}/conda-meta
+mkdir {shlex.quote(str(site))}/loon-2.0.dist-info
+printf 'Name: loon\nVersion: 2.0\nLicense: MIT\n' > {shlex.quote(str(site))}/loon-2.0.dist-info/METADATA
+printf pip > {shlex.quote(str(site))}/loon-2.0.dist-info/INSTALLER
 chmod 755 {shlex.quote(str(prefix))}/bin/python
 echo "cuda: Optional[str] = None" > {shlex.quote(str(site))}/torch/version.py
 echo "import this" > {shlex.quote(str(site))}/torch/test/test_all.py
+touch -t 202401010000 {shlex.quote(str(site))}/torch/version.py
 echo "root={prefix}" > {shlex.quote(str(prefix))}/lib/paths.conf
 """)
     program.chmod(0o755)
@@ -231,6 +249,64 @@ class TestByConda:
         build(options(program))
 
         assert len((workshop / "runs").read_text().splitlines()) == 2
+
+    def test_what_was_solved_is_locked_each_package_after_what_it_needs(self, workshop, capfd):
+        build(options(micromamba(workshop)))
+
+        lines = build_runtime.CONDA_LOCK.read_text().splitlines()
+        assert (
+            lines[1] == f"# environment.yml {hashlib.sha256(b'dependencies: [python, owl]' + bytes([10])).hexdigest()}"
+        )
+        assert lines[2:4] == ["# pip: loon==2.0", "@EXPLICIT"]
+        assert lines[4] == f"https://example.org/libffi-1.conda#{'0' * 32}"
+        assert [line.partition("-1.conda")[0].rpartition("/")[2] for line in lines[4:]] == [
+            "libffi", "python", "owl", "pip",
+        ]  # fmt: skip
+        assert "locked in conda.txt: commit it" in capfd.readouterr().out
+
+    def test_the_next_build_installs_the_lock(self, workshop):
+        program = micromamba(workshop)
+        build(options(program))
+
+        build(options(program, force=True))
+
+        solved, installed = (workshop / "runs").read_text().splitlines()
+        assert solved.endswith("environment.yml")
+        assert installed == f"create --yes --prefix {build_runtime.PREFIX} --file {build_runtime.CONDA_LOCK}"
+        assert (workshop / "by-pip").read_text() == "-I -m pip install --quiet --no-deps loon==2.0\n"
+
+    @pytest.mark.parametrize("why", ["environment.yml changed", "asked for"])
+    def test_it_is_solved_anew(self, workshop, why):
+        program = micromamba(workshop)
+        build(options(program))
+        if why == "environment.yml changed":
+            build_runtime.ENVIRONMENT_YML.write_text("dependencies: [python, owl, heron]\n")
+
+        build(options(program, renew_lock=why == "asked for"))
+
+        assert all(line.endswith("environment.yml") for line in (workshop / "runs").read_text().splitlines())
+        assert hashlib.sha256(build_runtime.ENVIRONMENT_YML.read_bytes()).hexdigest() in (
+            build_runtime.CONDA_LOCK.read_text()
+        )
+
+    def test_the_licences_of_what_is_inside_come_along(self, workshop):
+        archive = build(options(micromamba(workshop)))
+
+        manifest = json.loads(next(archive.parent.glob("*.json")).read_text())
+        with tarfile.open(archive) as packed:
+            notices = packed.extractfile(manifest["licenceTexts"])
+            assert notices is not None
+            assert "\nowl 1: MIT" in notices.read().decode()
+        assert manifest["packages"] == {"libffi": "1", "owl": "1", "pip": "1", "python": "1", "loon": "2.0"}
+        assert set(manifest["licences"].values()) == {"MIT"}
+
+    def test_the_same_prefix_becomes_the_same_archive(self, workshop):
+        program = micromamba(workshop)
+        build(options(program))
+
+        sums = {hashlib.sha256(build(options(program, force=True)).read_bytes()).hexdigest() for _ in range(2)}
+
+        assert len(sums) == 1
 
     def test_a_solver_that_fails_leaves_no_archive(self, workshop):
         with pytest.raises(CommandFailed):

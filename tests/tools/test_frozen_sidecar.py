@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.rpc.wire import Wire, command
 from tests.sounds import noise, write_sound
 from tools.freezing.contents import FORBIDDEN, SHIPPED_SOURCES
 from tools.freezing.weight import files_of, total, weigh
+from tools.notices.bundle import components_of_bundle
 from tools.paths import ROOT
 from tools.which_sidecar import frozen_executable
 
@@ -73,6 +75,35 @@ def test_the_workers_source_lies_beside_it_as_in_the_checkout(bundle: Path):
 
 def is_source(path: Path) -> bool:
     return path.is_file() and "__pycache__" not in path.parts
+
+
+def test_the_notices_name_whoever_has_a_module_or_a_library_inside(bundle: Path, modules: set[str]):
+    # Arrange
+    notices = (bundle / "THIRD_PARTY_NOTICES.txt").read_text(encoding="utf-8")
+    owners = metadata.packages_distributions()
+    compiled = {path.name.partition(".")[0] for path in (bundle / "_internal").glob("*.so")}
+    top = {name.partition(".")[0] for name in modules} | compiled
+
+    # Act
+    theirs = {owner for name in top - sys.stdlib_module_names for owner in owners.get(name, ())}
+
+    # Assert
+    assert {"msgspec", "numpy", "soundfile", "duckdb", "soxr", "isal", "scipy"} <= theirs
+    for name in theirs:
+        assert f"\n{name} {metadata.version(name)}: " in notices
+    for name in ("libsndfile: LGPL-2.1-or-later", "libsoxr: LGPL-2.1-or-later", "PyInstaller's bootloader", "Python "):
+        assert f"\n{name}" in notices
+    assert "ships no text" not in notices
+    assert "GNU LESSER GENERAL PUBLIC LICENSE" in notices
+    assert components_of_bundle(bundle)[1] == [], "native libraries whose owner is not known"
+
+
+def test_ffmpeg_is_the_users_own(bundle: Path):
+    files = [path for path in files_of(bundle) if path.suffix not in (".py", ".pyc")]
+    named = [path for path in files if "ffmpeg" in path.name.lower() or path.name.startswith(("libav", "avcodec"))]
+
+    assert named == []
+    assert "ffmpeg is not part of this" in (bundle / "THIRD_PARTY_NOTICES.txt").read_text(encoding="utf-8")
 
 
 def test_it_takes_no_more_space_than_it_may(bundle: Path):

@@ -116,6 +116,41 @@ def test_elsewhere_the_bounds_are_held_to_the_lock(tmp_path):
     assert "torch" not in {word.partition(">=")[0] for word in rest.split()}
 
 
+def test_each_platform_with_a_lock_is_installed_by_its_own(tmp_path):
+    python = FakePython(tmp_path, tag="win32 AMD64 python 3.11")
+
+    install_ml.install_ml(python.path)
+
+    rest = python.calls()[2]
+    assert rest.startswith("--no-deps ")
+    assert "colorama==0.4.6" in rest.split()
+
+
+def test_a_lock_that_nobody_has_tried_gives_way_where_it_fails(tmp_path, monkeypatch):
+    python = FakePython(tmp_path, tag="darwin arm64 python 3.11")
+    install = install_ml._pip
+
+    def refuse_the_lock(interpreter: Path, *arguments: str) -> None:
+        install(interpreter, *arguments)
+        if "--no-deps" in arguments and len(arguments) > 10:
+            raise CommandFailed(["pip"], 1)
+
+    monkeypatch.setattr(install_ml, "_pip", refuse_the_lock)
+    install_ml.install_ml(python.path)
+
+    assert python.calls()[3].startswith("--constraint ")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("ml-*-*.txt")), ids=lambda path: path.stem)
+def test_the_locks_hold_the_same_versions_everywhere(path):
+    tested, here = install_ml._read_requirements(install_ml.TESTED_LOCK), install_ml._read_requirements(path)
+
+    assert install_ml.lock_path(path.stem.removeprefix("ml-")) == path
+    assert not {line for name, line in here.items() if tested.get(name, line) != line}
+    assert set(install_ml._read_requirements(ROOT / "requirements" / "ml.in")) <= set(here)
+    assert not [line for line in here.values() if install_ml.CUDA_REQUIREMENT.match(line)]
+
+
 def test_where_a_locked_version_has_no_wheel_newer_ones_are_taken_and_torch_is_held(tmp_path, monkeypatch, capfd):
     python = FakePython(tmp_path, tag="darwin arm64 python 3.15")
     install = install_ml._pip

@@ -52,7 +52,8 @@ def _is_condas(distribution: metadata.Distribution) -> bool:
 def _conda_components(prefix: Path) -> Iterator[Component]:
     for path in (prefix / "conda-meta").glob("*.json"):
         record = json.loads(path.read_text(encoding="utf-8"))
-        texts = Path(record.get("extracted_package_dir") or prefix / "none") / "info" / "licenses"
+        cached = record.get("extracted_package_dir") or (record.get("link") or {}).get("source")
+        texts = Path(cached or prefix / "none") / "info" / "licenses"
         yield Component(
             record["name"],
             record["version"],

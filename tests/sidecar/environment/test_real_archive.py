@@ -19,8 +19,12 @@ from sidecar.environment.order import How
 from sidecar.environment.setup import set_up
 from sidecar.environment.verify import check_folder
 from tools.demo.chorus import write_chorus
+from tools.notices.distributions import distributions_in
+from tools.notices.prefix import components_of_prefix, site_packages_of
 from tools.paths import ARCHIVE, BUILD, ML, ROOT, VENV, python_of
 from tools.prove_runtime import foreign_libraries
+from tools.runtime_manifest import manifest_of
+from tools.runtime_parts import CACHES, HEADERS, TESTS
 
 pytestmark = [
     pytest.mark.archive,
@@ -109,6 +113,37 @@ def test_inference_runs_with_everything_else_hidden(folder, tmp_path):
     assert finished.returncode == 0, finished.stderr
     result = json.loads(finished.stdout.splitlines()[-1])["result"]
     assert (result["state"], result["clips"]) == ("completed", 12)
+
+
+def test_it_says_whose_work_is_in_it_and_under_which_licences(folder):
+    # Arrange
+    notices = (folder / "THIRD_PARTY_NOTICES.txt").read_text(encoding="utf-8")
+    manifest = json.loads(manifest_of(ARCHIVE.resolve()).read_text(encoding="utf-8"))
+    packages = distributions_in(site_packages_of(folder))
+
+    # Act
+    _, unknown = components_of_prefix(folder, manifest["packages"]["Python"])
+
+    # Assert
+    assert len(packages) > 50
+    assert unknown == []
+    for package in packages:
+        assert f"\n{package.name} {package.version}: " in notices
+        assert manifest["packages"][package.name] == package.version
+        assert manifest["licences"][package.name]
+    for name in (f"Python {manifest['packages']['Python']}", "libsndfile: LGPL-2.1-or-later", "OpenSSL: Apache-2.0"):
+        assert f"\n{name}" in notices
+    assert "ships no text" not in notices
+    assert not [path for path in folder.rglob("*ffmpeg*") if path.suffix in ("", ".so", ".exe")]
+
+
+def test_what_is_left_out_is_listed_with_the_bytes_saved():
+    manifest = json.loads(manifest_of(ARCHIVE.resolve()).read_text(encoding="utf-8"))
+
+    left_out = {row["what"]: row["bytes"] for row in manifest["leftOut"]}
+
+    assert {TESTS, HEADERS, CACHES} <= set(left_out)
+    assert sum(left_out.values()) > 100_000_000
 
 
 def test_cancelling_in_the_middle_leaves_nothing(tmp_path):

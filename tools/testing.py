@@ -42,7 +42,6 @@ STARTING_A_SIDECAR: dict[str, tuple[str, ...]] = {
     "frozen_processes": ("tests/e2e",),
     "frozen_rooms": (
         "tests/tools/test_frozen_sidecar.py",
-        "tests/tools/test_build_pipeline.py",
         "tests/rpc/test_conformance.py",
         "tests/rpc/test_connection.py",
         "tests/rpc/test_lifecycle.py",
@@ -55,12 +54,13 @@ STARTING_A_SIDECAR: dict[str, tuple[str, ...]] = {
         "tests/sidecar/jobs/test_over_the_wire.py",
         "tests/sidecar/test_start.py",
     ),
+    "frozen_archive": ("tests/e2e/test_archive.py", "tests/tools/test_build_pipeline.py"),
     "frozen_ml_runtime": ("tests/ml_runtime/test_raven_export.py",),
 }
 """The suites of `dev.py test --frozen` that start a sidecar by tools/which_sidecar.py."""
 
-_NOT_OF_THE_SIDECAR = "--ignore=tests/e2e/test_demo.py"
-"""The demo's own end; its sidecar is the same as that of the other tests."""
+_LEFT_OUT = ("--ignore=tests/e2e/test_archive.py", "--ignore=tests/e2e/test_demo.py")
+"""Of tests/e2e: what has a suite of its own, and the demo, whose sidecar is the same as that of the other tests."""
 
 ON_THE_BUNDLE = ("tests/sidecar/audio", "tests/sidecar/scores", "tests/sidecar/detections", "tests/sidecar/folders")
 """The suite of `dev.py test --frozen` that imports the bundle's modules (tests/bundled.py): rooms that compute."""
@@ -122,7 +122,7 @@ def _run_frozen(part: Part, arguments: Sequence[str]) -> list[Outcome]:
     os.environ[VARIABLE] = str(setup.ensure_frozen_sidecar())
     os.environ["HYPOTHESIS_PROFILE"] = _FEWER_EXAMPLES
     suites = {name: [*paths, *options] for name, paths in STARTING_A_SIDECAR.items()}
-    suites["frozen_processes"].append(_NOT_OF_THE_SIDECAR)
+    suites["frozen_processes"] += _LEFT_OUT
     suites["frozen_bundle"] = ["-p", "tests.bundled", *ON_THE_BUNDLE, *options]
     return _run_suites(interpreters, suites)
 

@@ -15,62 +15,40 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ml_runtime import history, results
+from ml_runtime import history, planning, results
 from ml_runtime.books import Books, Tally
-from ml_runtime.clips import check_overlap
 from ml_runtime.compat import repairs_made
-from ml_runtime.cpus import usable_cpus
 from ml_runtime.history import Run
 from ml_runtime.meter import Meter
-from ml_runtime.models.names import nearest_names
-from ml_runtime.models.protocol import Model, ModelCard
 from ml_runtime.models.registry import ModelProvider
-from ml_runtime.pipeline.ahead import Ahead, Opened, Unreadable, read_ahead
+from ml_runtime.pipeline.ahead import Opened, Unreadable, read_ahead
 from ml_runtime.pipeline.batches import Scorer
-from ml_runtime.pipeline.choices import Choice, Choices, key_of
+from ml_runtime.pipeline.choices import Choice, Choices
 from ml_runtime.pipeline.memory import Thrifty
-from ml_runtime.pipeline.tuning import WORTH_BYTES, Tuned, Tuning
+from ml_runtime.pipeline.tuning import Tuned
+from ml_runtime.planning import RunPlan, fit_readers, plan_run
 from ml_runtime.presence import Presence
 from ml_runtime.standing import Standing, check_same_basis, take_stock
 from rpc.call import Progress
 from rpc.cancel import CancelToken
-from rpc.errors import ConfigInvalid, FileMissing, InputGone, RequestFailed
-from schemas.config import Config, InferenceConfig, OutputConfig
+from rpc.errors import FileMissing, InputGone, RequestFailed
+from schemas.config import Config, InferenceConfig
 from schemas.jobs import Failure
 from schemas.worker import JobOutcome
-from survey.config import fingerprint, scoring_part
 from survey.inputs import find_recordings
 from survey.job_folder import JobFolder
 from survey.ledger import Done, Ledger, last_events
-from survey.parts import Basis, Keep, Layout, Part, PartWriter, read_parts
+from survey.parts import Part, PartWriter, read_parts
 from survey.paths import path_to_wire
-from survey.room import Results, check_room, dense_layout
+from survey.room import check_room, estimated_seconds
 from survey.shards import share_of
 
 OnProgress = Callable[[Progress], None]
 
 _LOG = logging.getLogger(__name__)
-_BEST_KEPT = 3
-_LARGEST_CHUNK = 16
-_MOST_THREADS = 4
 _REPORT_SECONDS = 0.1
 _REPORTED_FAILURES = 100
 _NEW_NAMED = 20
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What a run works with, once the model is loaded."""
-
-    config: Config
-    model: Model
-    basis: Basis
-    keep: Keep
-    columns: NDArray[np.intp] | None
-    ahead: Ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +93,14 @@ def run_job(
     recordings = history.remember(folder, _find(folder, config, token), ledger.read())
     _tell_of_new(recordings.added, tell)
     model = provider.load(config.model, config.inference.device, trust=trust, token=token, tell=tell)
-    plan = _plan(config, model)
+    plan = plan_run(config, model)
     parts = read_parts(folder.scores_path)
     check_same_basis(parts, plan.basis)
     standing = take_stock(recordings.all, parts)
-    check_room(folder.path, _results(plan), [path for path in standing.stamps if path not in standing.complete])
+    left = [path for path in standing.stamps if path not in standing.complete]
+    check_room(folder.path, plan.results, left)
     _log_start(folder, plan, standing)
-    tuned = _tuned(plan, standing, choices, token, tell)
+    tuned = planning.tuned(plan, estimated_seconds(left) / plan.step_seconds, choices, token, tell)
     _enter_what_parts_know(ledger, standing)
     run = history.look_back(folder, standing, ledger.read())
     skipped = len(standing.complete) - run.tally.files_done
@@ -150,68 +129,9 @@ def _tell_of_new(added: Sequence[Path], tell: Callable[[str], None]) -> None:
     _LOG.info("%d new recordings since this job ran before", len(added))
 
 
-def _plan(config: Config, model: Model) -> _Plan:
-    card = model.card
-    check_overlap(card.clip_seconds, config.inference.clip_overlap_seconds)
-    columns = _columns(config.inference, card)
-    classes = card.classes if columns is None else tuple(card.classes[index] for index in columns)
-    basis = Basis(_layout(config.output, classes), classes, fingerprint(config), scoring_part(config), card.weights)
-    batch_size = card.batch_size if config.inference.batch_size == "auto" else config.inference.batch_size
-    threads = _reader_threads(config.inference, card)
-    ahead = Ahead(threads=threads, chunk=min(batch_size, _LARGEST_CHUNK))
-    return _Plan(config, model, basis, _keep(config.output, card), columns, ahead)
-
-
-def _tuned(
-    plan: _Plan, standing: Standing, choices: Choices | None, token: CancelToken, tell: Callable[[str], None]
-) -> Tuned:
-    inference, card = plan.config.inference, plan.model.card
-    key = key_of(card, inference.precision, inference.plan, inference.batch_size)
-    left = sum(stamp.size for path, stamp in standing.stamps.items() if path not in standing.complete)
-    return Tuned(plan.model, Tuning(inference, choices, key, left >= WORTH_BYTES), token, tell)
-
-
-def _results(plan: _Plan) -> Results:
-    clip_seconds, overlap = plan.model.card.clip_seconds, plan.config.inference.clip_overlap_seconds
-    dense, classes = plan.basis.layout == "dense", len(plan.basis.classes)
-    scores = classes if dense else min(plan.keep.top_k or 0, classes)
-    return Results(clip_seconds - overlap, scores, dense=dense, formats=plan.config.output.formats)
-
-
-def _columns(inference: InferenceConfig, card: ModelCard) -> NDArray[np.intp] | None:
-    """The model's classes that the config keeps, in the model's order; None for all."""
-    if inference.classes is None:
-        return None
-    unknown = [name for name in inference.classes if name not in card.classes]
-    if unknown:
-        nearest = nearest_names(unknown[0], card.classes)
-        hint = f"Did you mean {' or '.join(nearest)}?" if nearest else None
-        raise ConfigInvalid(f"$.inference.classes: {card.name} has no class {unknown[0]!r}.", hint=hint)
-    wanted = set(inference.classes)
-    return np.array([index for index, name in enumerate(card.classes) if name in wanted], dtype=np.intp)
-
-
-def _layout(output: OutputConfig, classes: Sequence[str]) -> Layout:
-    return "dense" if dense_layout(output, len(classes)) else "sparse"
-
-
-def _keep(output: OutputConfig, card: ModelCard) -> Keep:
-    if output.threshold is None and output.top_k is None:
-        return Keep(card.recommended_threshold, _BEST_KEPT)
-    return Keep(output.threshold, output.top_k)
-
-
-def _reader_threads(inference: InferenceConfig, card: ModelCard) -> int:
-    if not card.thread_safe:
-        return 1
-    if inference.workers == "auto":
-        return min(_MOST_THREADS, usable_cpus())
-    return max(1, inference.workers)
-
-
 def _score(
     folder: JobFolder,
-    plan: _Plan,
+    plan: RunPlan,
     tuned: Tuned,
     standing: Standing,
     run: Run,
@@ -232,8 +152,9 @@ def _score(
         meter.passed_over(path)
 
     def settled(choice: Choice) -> None:
+        fit_readers(plan, tuned.milliseconds)
         writer.made_with = results.made_with(plan.model.card, plan.basis, choice.batch_size, choice.plan)
-        results.write_environment(folder, plan.model.card, writer.made_with, repairs_made(), plan.ahead.threads)
+        results.write_environment(folder, plan.model.card, writer.made_with, repairs_made(), plan.ahead.readers.count)
 
     try:
         _run_pipeline(plan, tuned, standing, _in_turn(unfinished, run), books, meter, settled, token, on_progress)
@@ -254,7 +175,7 @@ def _in_turn(unfinished: Sequence[Path], run: Run) -> Sequence[Sequence[Path]]:
 
 
 def _run_pipeline(
-    plan: _Plan,
+    plan: RunPlan,
     tuned: Tuned,
     standing: Standing,
     turns: Sequence[Sequence[Path]],
@@ -311,7 +232,7 @@ def _enter_what_parts_know(ledger: Ledger, standing: Standing) -> None:
 
 
 def _finish(
-    folder: JobFolder, plan: _Plan, tuned: Tuned, standing: Standing, tally: Tally, extent: _Extent
+    folder: JobFolder, plan: RunPlan, tuned: Tuned, standing: Standing, tally: Tally, extent: _Extent
 ) -> JobOutcome:
     parts = read_parts(folder.scores_path)
     order = [standing.stamps[path].file for path in standing.recordings if path in standing.stamps]
@@ -345,7 +266,7 @@ def _in_order_of_input(failures: Sequence[Failure], recordings: Sequence[Path]) 
 
 
 def _summary(
-    plan: _Plan, choice: Choice | None, standing: Standing, parts: Sequence[Part], tally: Tally, extent: _Extent
+    plan: RunPlan, choice: Choice | None, standing: Standing, parts: Sequence[Part], tally: Tally, extent: _Extent
 ) -> results.Summary:
     held = [scored for part in parts for scored in part.header.ranges]
     threshold, top_k = results.kept_by(plan.keep, plan.basis.layout)
@@ -386,7 +307,7 @@ def _teller(on_progress: OnProgress) -> Callable[[str], None]:
     return lambda message: on_progress(Progress(message=message))
 
 
-def _log_start(folder: JobFolder, plan: _Plan, standing: Standing) -> None:
+def _log_start(folder: JobFolder, plan: RunPlan, standing: Standing) -> None:
     card = plan.model.card
     _LOG.info("%s: %s, %d classes, on %s", folder.path, card.name, len(plan.basis.classes), card.device)
     _LOG.info("%d recordings, %d of them complete", len(standing.recordings), len(standing.complete))

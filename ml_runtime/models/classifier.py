@@ -69,6 +69,7 @@ class Classifier:
         sample = AudioSample(str(sound.path), start_time=start_seconds, duration=duration, labels=_NO_LABELS)
         if self._loading is not None:
             sample.data = self._read(sound, start_seconds, duration)
+        _use_threads(1)
         try:
             return self._preprocessor.forward(sample, bypass_augmentations=True)
         except PreprocessingError as error:

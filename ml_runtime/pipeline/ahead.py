@@ -21,6 +21,7 @@ from typing import Any
 
 from ml_runtime.clips import ClipTimes
 from ml_runtime.models.protocol import Model, PreparesTogether
+from ml_runtime.pipeline.readers import Readers
 from ml_runtime.sound import Sound
 from rpc.cancel import CancelToken
 from rpc.errors import DecodeFailed, OutOfMemory, RequestFailed
@@ -74,15 +75,16 @@ _Entry = Event | Future[list[Prepared]] | BaseException | None
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """How far to read ahead: `threads` that prepare, clips per `chunk`."""
+    """How far to read ahead: the `readers` that prepare, clips per `chunk`, chunks for a `batch` of the model."""
 
-    threads: int
+    readers: Readers
     chunk: int
+    batch: int = 1
 
     @property
     def chunks_waiting(self) -> int:
-        """How many chunks may wait for the model."""
-        return self.threads + 2
+        """How many chunks may wait for the model: while it scores a batch, the next one is prepared."""
+        return self.readers.most + 1 + self.batch
 
 
 @contextlib.contextmanager
@@ -131,7 +133,7 @@ class _Reader:
 
     def events(self) -> Generator[Event, None, None]:
         """Start the threads; give what comes out of the queue."""
-        pool = ThreadPoolExecutor(self._ahead.threads, thread_name_prefix="prepare")
+        pool = ThreadPoolExecutor(self._ahead.readers.most, thread_name_prefix="prepare")
         planner = threading.Thread(target=self._plan, args=(pool,), name="read ahead", daemon=True)
         planner.start()
         try:
@@ -203,6 +205,10 @@ class _Reader:
                 yield start, min(start + step, first + count)
 
     def _prepare(self, sound: Sound, times: ClipTimes, first: int, after: int) -> list[Prepared]:
+        with self._ahead.readers.preparing(after - first, self._stopping):
+            return [] if self._stopping.is_set() else self._prepare_chunk(sound, times, first, after)
+
+    def _prepare_chunk(self, sound: Sound, times: ClipTimes, first: int, after: int) -> list[Prepared]:
         samples = self._prepare_together(sound, times, first, after)
         if samples is not None:
             return [Prepared(first + place, sample, None) for place, sample in enumerate(samples)]

@@ -1,16 +1,18 @@
 """Finding out on a job's first clips how its model runs fastest.
 
 What lives here: trying plans and batch sizes, and keeping to the best. What must not: what a plan is (models/plans.py),
-where choices are kept (choices.py).
+where choices are kept (choices.py), how many threads prepare (readers.py, from what is measured here).
 
 A plan is taken only when its scores equal those of the plainest within EQUAL, for a whole batch and for a part of one.
 Half a precision, which somebody has to ask for, is exempt; its deviation is told instead.
+
+Measuring costs about as much as scoring CLIPS_TRIED clips, and making the plans some seconds. It is done where the rest
+of the job is likely to win that back, and never again for the same model on the same machine.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,30 +23,34 @@ from msgspec.structs import replace
 
 from ml_runtime.models.protocol import HasPlans, Model, Scores
 from ml_runtime.pipeline.choices import Choice, Choices
+from ml_runtime.pipeline.trial import Trial
 from rpc.cancel import CancelToken
 from rpc.errors import ConfigInvalid, RequestCancelled
 from schemas.config import InferenceConfig
 
 EQUAL = 1e-5
-WORTH_BYTES = 60_000_000
-"""Of sound: measuring takes as long as scoring 200 clips, so a small job is scored without."""
+CLIPS_TRIED = 60
+_SECONDS_TO_MAKE = 6.0
+_LIKELY_GAIN = 0.3
+"""The part of eager's time that the best plan usually saves."""
 
 _LOG = logging.getLogger(__name__)
-_SIZES = (4, 8, 16)
-_USUAL_SIZE = 8
-_ROUNDS = 2
+_SIZES = {"cpu": (4, 8, 16)}
+_SIZES_ON_GPU = (16, 32, 64)
+_CLOSE = 1.15
+"""Plans within this of the quickest are run once more before one is chosen."""
 _GAIN = 0.97
 """The usual size stays unless another needs less than this part of its time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What may be chosen: as the config says, kept in `choices` under `key`. `worth_while` for a large job."""
+    """What may be chosen: as the config says, kept in `choices` under `key`. `clips_left` to score in this job."""
 
     inference: InferenceConfig
     choices: Choices | None
     key: str
-    worth_while: bool
+    clips_left: float
 
 
 class Tuned:
@@ -55,8 +61,10 @@ class Tuned:
         self._tuning = tuning
         self._token = token
         self._tell = tell
+        self._sizes = _SIZES.get(model.card.device, _SIZES_ON_GPU)
         self._choice = self._known()
         self._follows = False
+        self._milliseconds: float | None = None
 
     @property
     def choice(self) -> Choice | None:
@@ -64,9 +72,14 @@ class Tuned:
         return self._choice if self._follows else None
 
     @property
+    def milliseconds(self) -> float | None:
+        """What scoring a clip takes; None before the first."""
+        return self._milliseconds
+
+    @property
     def batch_size(self) -> int:
         """How many clips to collect for the next call of `score`."""
-        return max(_SIZES) if self._choice is None else self._choice.batch_size
+        return max(self._sizes) if self._choice is None else self._choice.batch_size
 
     def score(self, prepared: Sequence[Any]) -> Scores:
         """Raw scores of prepared clips, shape [clips, classes].
@@ -77,12 +90,29 @@ class Tuned:
             The plan that the config demands cannot be followed.
         rpc.errors.RequestCancelled
         """
-        if self._choice is None or not self._follows:
-            self._choice = self._settle(prepared)
-            self._follows = True
-        size = self._choice.batch_size
-        batches = [prepared[start : start + size] for start in range(0, len(prepared), size)]
-        return np.concatenate([self._score(batch) for batch in batches])
+        if not self._follows:
+            return np.concatenate(self._begin(prepared))
+        assert self._choice is not None
+        return np.concatenate(self._in_batches(prepared, self._choice.batch_size))
+
+    def _begin(self, prepared: Sequence[Any]) -> list[Scores]:
+        """Follow what is known, or find out; the scores of the first clips."""
+        scores = None
+        if isinstance(self._model, HasPlans):
+            if self._choice is None or not self._can_follow(self._model, self._choice.plan, prepared):
+                scores = self._measure(self._model, prepared)
+            self._model.forget_other_plans()
+        assert self._choice is not None
+        begun = time.perf_counter()
+        if scores is None:
+            scores = self._in_batches(prepared, self._choice.batch_size)
+            self._milliseconds = 1000 * (time.perf_counter() - begun) / len(prepared)
+        self._milliseconds = self._choice.milliseconds or self._milliseconds
+        self._follows = True
+        return scores
+
+    def _in_batches(self, prepared: Sequence[Any], size: int) -> list[Scores]:
+        return [self._score(prepared[start : start + size]) for start in range(0, len(prepared), size)]
 
     def _score(self, batch: Sequence[Any]) -> Scores:
         self._token.raise_if_cancelled()
@@ -104,70 +134,83 @@ class Tuned:
             remembered = self._tuning.choices.recall(self._tuning.key)
             if remembered is not None and remembered.plan in plans:
                 return remembered
-        measured = self._tuning.worth_while or wanted.precision != "float32"
-        return None if measured and len(plans) > 1 else Choice(plan="eager", batch_size=size)
+        small = self._tuning.clips_left <= CLIPS_TRIED and wanted.precision not in plans
+        decided = len(plans) == 1 and wanted.batch_size != "auto"
+        return Choice(plan="eager", batch_size=size) if small or decided else None
 
     def _size(self) -> int:
         """How many clips are scored together unless something is found to be better."""
         wanted = self._tuning.inference.batch_size
         return self._model.card.batch_size if wanted == "auto" else wanted
 
-    def _settle(self, prepared: Sequence[Any]) -> Choice:
-        """Follow what is known, or measure."""
-        if not isinstance(self._model, HasPlans):
-            assert self._choice is not None
-            return self._choice
-        if self._choice is None:
-            return self._measure(self._model, prepared)
+    def _can_follow(self, model: HasPlans, plan: str, prepared: Sequence[Any]) -> bool:
         try:
-            self._model.follow(self._choice.plan, prepared)
-            self._model.forget_other_plans()
+            model.follow(plan, prepared)
         except Exception as error:
             if self._tuning.inference.plan != "auto":
-                raise _impossible(self._model.card.name, self._choice.plan, (), error) from error
-            _LOG.warning("the plan %s can no longer be followed: %s", self._choice.plan, error)
-            return self._measure(self._model, prepared)
-        return self._choice
+                raise _impossible(self._model.card.name, plan, (), error) from error
+            _LOG.warning("the plan %s can no longer be followed: %s", plan, error)
+            return False
+        return True
 
-    def _measure(self, model: HasPlans, prepared: Sequence[Any]) -> Choice:
-        self._tell("finding out how the model runs fastest")
-        wanted = self._tuning.inference
-        size = min(_USUAL_SIZE if wanted.batch_size == "auto" else wanted.batch_size, len(prepared))
-        batch = prepared[:size]
-        best = self._quickest(model, wanted.plan, batch)
-        model.follow(best.plan, batch)
-        model.forget_other_plans()
-        if len(prepared) < _USUAL_SIZE:
-            # Too few to tell, and no measure for other jobs.
-            return replace(best, batch_size=self._size())
-        best = self._best_size(best, prepared)
-        _LOG.info("%s, %d clips at a time: %.1f ms a clip", best.plan, best.batch_size, best.milliseconds or 0)
-        if self._tuning.choices is not None:
-            self._tuning.choices.remember(self._tuning.key, best)
-        return best
-
-    def _quickest(self, model: HasPlans, wanted: str, batch: Sequence[Any]) -> Choice:
+    def _measure(self, model: HasPlans, prepared: Sequence[Any]) -> list[Scores]:
+        """Choose; the scores of `prepared` by what is chosen."""
+        usual = min(self._size(), len(prepared))
+        trial = Trial(model, prepared, self._score)
         plainest, *others = model.plans(self._tuning.inference.precision)
-        model.follow(plainest, batch)
-        expected = self._score(batch)
+        trial.run(plainest, usual // 2 + 1)
+        trial.run(plainest, usual)
+        asked = self._tuning.inference.precision in others
+        milliseconds = trial.milliseconds(plainest, usual)
+        if not asked and not self._pays(milliseconds, len(prepared)):
+            self._choice = Choice(plan=plainest, batch_size=self._size(), milliseconds=milliseconds)
+            return trial.scores_by(plainest, self._size())
+        self._tell("finding out how the model runs fastest")
+        best = self._best_plan(trial, plainest, others, usual)
+        if len(prepared) < max(self._sizes):
+            # Too few to tell, and no measure for other jobs.
+            self._choice = replace(best, batch_size=self._size())
+        else:
+            self._choice = self._best_size(trial, best)
+            _LOG.info("%s, %d clips at a time", self._choice.plan, self._choice.batch_size)
+            if self._tuning.choices is not None:
+                self._tuning.choices.remember(self._tuning.key, self._choice)
+        return trial.scores_by(self._choice.plan, self._choice.batch_size)
+
+    def _pays(self, milliseconds: float, prepared: int) -> bool:
+        """Whether the rest of the job is likely to win back what measuring costs."""
+        cost = CLIPS_TRIED * milliseconds / 1000 + _SECONDS_TO_MAKE
+        return _LIKELY_GAIN * (self._tuning.clips_left - prepared) * milliseconds / 1000 > cost
+
+    def _best_plan(self, trial: Trial, plainest: str, others: Sequence[str], count: int) -> Choice:
+        wanted = self._tuning.inference.plan
         deviations: dict[str, float | None] = {plainest: None}
         for plan in others if wanted == "auto" else (wanted,):
-            deviation = self._deviation_of(model, plan, batch, expected)
+            deviation = self._deviation_of(plan, trial, plainest, count)
             if deviation is not None:
                 deviations[plan] = deviation
-        if wanted in deviations:
-            deviations = {wanted: deviations[wanted]}
-        times = self._in_turns(model, tuple(deviations), batch)
-        for plan, milliseconds in times.items():
-            _LOG.info("%s: %.1f ms a clip, scores differ by %.1e", plan, milliseconds, deviations[plan] or 0)
-        plan = min(times, key=times.__getitem__)
-        return Choice(plan=plan, batch_size=len(batch), deviation=deviations[plan], milliseconds=times[plan])
+        chosen = [wanted] if wanted in deviations else list(deviations)
+        quickest = min(trial.milliseconds(plan, count) for plan in chosen)
+        close = [plan for plan in chosen if trial.milliseconds(plan, count) <= _CLOSE * quickest]
+        for plan in close if len(close) > 1 else ():
+            trial.run(plan, count)
+        for plan, deviation in deviations.items():
+            _LOG.info(
+                "%s: %.1f ms a clip, scores differ by %.1e", plan, trial.milliseconds(plan, count), deviation or 0
+            )
+        best = min(chosen, key=lambda plan: trial.milliseconds(plan, count))
+        milliseconds = trial.milliseconds(best, count)
+        return Choice(plan=best, batch_size=count, deviation=deviations[best], milliseconds=milliseconds)
 
-    def _deviation_of(self, model: HasPlans, plan: str, batch: Sequence[Any], expected: Scores) -> float | None:
-        """By how much the scores of `plan` differ; None where it cannot be taken."""
+    def _deviation_of(self, plan: str, trial: Trial, plainest: str, count: int) -> float | None:
+        """By how much the scores of `plan` differ; None where it cannot be taken.
+
+        Also in a part of the batch: a trace may hold for one size only.
+        """
         try:
-            model.follow(plan, batch)
-            deviation = self._deviation(batch, expected)
+            for part in (count // 2 + 1, count):
+                trial.run(plan, part)
+            deviation = max(trial.deviation(plan, plainest, part) for part in (count // 2 + 1, count))
         except RequestCancelled:
             raise
         # A network may do what torch cannot trace or export; that costs speed, not scores.
@@ -179,39 +222,17 @@ class Tuned:
             return None
         return deviation
 
-    def _in_turns(self, model: HasPlans, plans: Sequence[str], batch: Sequence[Any]) -> dict[str, float]:
-        """The milliseconds of a clip by each plan, at best; in turns, so that what else goes on hits all alike."""
-        times = dict.fromkeys(plans, math.inf)
-        for _ in range(_ROUNDS):
-            for plan in plans:
-                model.follow(plan, batch)
-                times[plan] = min(times[plan], self._milliseconds(batch))
-        return times
-
-    def _deviation(self, batch: Sequence[Any], expected: Scores) -> float:
-        """The largest difference, also in a part of the batch: a trace may hold for one size only."""
-        part = len(batch) // 2 + 1
-        differences = [np.abs(self._score(batch[:count]) - expected[:count]).max() for count in (len(batch), part)]
-        return float(max(differences))
-
-    def _milliseconds(self, batch: Sequence[Any]) -> float:
-        """What a clip takes."""
-        begun = time.perf_counter()
-        self._score(batch)
-        return 1000 * (time.perf_counter() - begun) / len(batch)
-
-    def _best_size(self, best: Choice, prepared: Sequence[Any]) -> Choice:
+    def _best_size(self, trial: Trial, best: Choice) -> Choice:
         if self._tuning.inference.batch_size != "auto":
             return replace(best, batch_size=self._tuning.inference.batch_size)
-        sizes = [size for size in _SIZES if size <= len(prepared)]
-        times = dict.fromkeys(sizes, math.inf)
-        for _ in range(_ROUNDS):
-            for size in sizes:
-                times[size] = min(times[size], self._milliseconds(prepared[:size]))
-        size = min(times, key=times.__getitem__)
-        if times[size] >= _GAIN * times.get(best.batch_size, math.inf):
+        for _ in range(2):
+            for size in self._sizes:
+                trial.run(best.plan, size)
+        size = min(self._sizes, key=lambda size: trial.milliseconds(best.plan, size))
+        milliseconds = trial.milliseconds(best.plan, size)
+        if milliseconds >= _GAIN * trial.milliseconds(best.plan, best.batch_size):
             return best
-        return replace(best, batch_size=size, milliseconds=times[size])
+        return replace(best, batch_size=size, milliseconds=milliseconds)
 
 
 def _impossible(name: str, plan: str, plans: Sequence[str], error: Exception | None = None) -> ConfigInvalid:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,7 +16,9 @@ from ml_runtime.models.pictures import Pictures
 from ml_runtime.models.plans import plans_for
 from ml_runtime.models.protocol import ModelCard
 from ml_runtime.models.registry import ModelProvider
+from ml_runtime.pipeline import tuning
 from ml_runtime.pipeline.choices import Choice, Choices
+from ml_runtime.pipeline.readers import Readers
 from ml_runtime.pipeline.tuning import Tuned, Tuning
 from ml_runtime.sound import Sound
 from rpc.cancel import CancelToken
@@ -60,7 +64,8 @@ def test_every_plan_gives_the_scores_of_eager(checkpoint, sounds, provider, tmp_
 
 def test_a_measured_job_can_be_repeated_to_the_last_bit(checkpoint, sounds, provider, tmp_path, monkeypatch):
     # Arrange
-    monkeypatch.setattr(running, "WORTH_BYTES", 0)
+    monkeypatch.setattr(tuning, "CLIPS_TRIED", 0)
+    monkeypatch.setattr(tuning, "_SECONDS_TO_MAKE", 0)
     model, choices = CheckpointModel(path=str(checkpoint)), Choices(tmp_path / "cache")
     first = make_job(tmp_path / "first", sounds, model)
     running.run_job(first, provider, CancelToken(), lambda progress: None, choices=choices)
@@ -114,9 +119,9 @@ class Choosy:
         return np.array([[value + deviation] for value in prepared], dtype=np.float32)
 
 
-def tuned(model, *, choices=None, worth_while=True, token=None, **inference) -> Tuned:
-    tuning = Tuning(InferenceConfig(**inference), choices, "key", worth_while)
-    return Tuned(model, tuning, token or CancelToken(), lambda message: None)
+def tuned(model, *, choices=None, clips_left=1e6, token=None, **inference) -> Tuned:
+    wanted = Tuning(InferenceConfig(**inference), choices, "key", clips_left)
+    return Tuned(model, wanted, token or CancelToken(), lambda message: None)
 
 
 def test_the_quickest_plan_with_equal_scores_is_taken_and_remembered(tmp_path):
@@ -163,14 +168,61 @@ def test_who_asks_for_half_a_precision_hears_what_became_of_it(checkpoint, sound
         assert any("bfloat16 is not quicker here" in note for note in summary["notes"])
 
 
-def test_a_small_job_is_not_measured():
+@pytest.mark.parametrize(("clips_left", "size"), [(50, 8), (2000, 16)])
+def test_a_job_too_small_to_gain_is_not_measured_and_no_clip_is_scored_twice_for_it(clips_left, size):
+    """Of 2000 clips at 3 ms a third is 2 s; making the plans takes more."""
     model = Choosy(good=(0.0, 0.0))
-    scorer = tuned(model, worth_while=False)
-    assert scorer.batch_size == 8
+    scorer = tuned(model, clips_left=clips_left)
+    assert scorer.batch_size == size
 
-    scorer.score([0.5] * 8)
+    scores = scorer.score(np.linspace(0, 1, size, dtype=np.float32))
 
-    assert model.followed == ["eager"]
+    assert set(model.followed) <= {"eager"}
+    assert model.sizes == ([8] if size == 8 else [5, 8, 8])
+    assert np.array_equal(scores[:, 0], np.linspace(0, 1, size, dtype=np.float32))
+    assert scorer.milliseconds == pytest.approx(3, rel=0.5)
+
+
+def test_runs_that_did_what_is_chosen_are_not_done_again():
+    model = Choosy(good=(0.001, 1e-6))
+
+    scorer = tuned(model, batch_size=8)
+    scores = scorer.score(np.linspace(0, 1, 16, dtype=np.float32))
+
+    assert model.sizes == [5, 8, 5, 8, 8]
+    assert scores.shape == (16, 1)
+    assert (scores[:, 0] - np.linspace(0, 1, 16)).max() == pytest.approx(1e-6, rel=0.1)
+
+
+def test_as_many_threads_prepare_as_keep_up_with_the_model():
+    readers, stopping = Readers(2, 8), threading.Event()
+    readers.fit(1.0)
+    assert readers.count == 2
+
+    with readers.preparing(10, stopping):
+        time.sleep(0.05)
+    for milliseconds, count in ((20.0, 1), (3.5, 3), (0.1, 8)):
+        readers.fit(milliseconds)
+        assert readers.count in (count, count + 1) if count < 8 else readers.count == 8
+
+
+def test_no_more_threads_prepare_than_may():
+    readers, stopping = Readers(2, 8), threading.Event()
+    most, now, lock = [0], [0], threading.Lock()
+
+    def prepare(_):
+        with readers.preparing(1, stopping):
+            with lock:
+                now[0] += 1
+                most[0] = max(most[0], now[0])
+            time.sleep(0.005)
+            with lock:
+                now[0] -= 1
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(prepare, range(24)))
+
+    assert most[0] == 2
 
 
 def test_a_cancel_ends_the_measuring():

@@ -46,10 +46,15 @@ CONDA_LOCK = conda_lock.lock_path()
 PREFIX = BUILD / "runtime" / "dipper_pytorch_env"
 # Measured on 2 cores: levels 1 to 3 take 19 s for 452, 439 and 429 MB, level 4 takes 36 s for 414 MB.
 COMPRESS_LEVEL = 3
-_SOURCES = ("build_runtime.py", "runtime_prefix.py", "runtime_parts.py", "runtime_manifest.py", "install_ml.py")
+_SOURCES = (
+    "build_runtime.py",
+    "pack_runtime.py",
+    "runtime_prefix.py",
+    "runtime_parts.py",
+    "runtime_manifest.py",
+    "install_ml.py",
+)
 _NOTICES = Path(__file__).with_name("notices")
-_EPOCH = 1_577_836_800  # 2020-01-01, of everything that is made anew by each build
-_PACK = "import sys; from conda_pack.cli import main; sys.exit(main())"
 
 
 @dataclass(frozen=True)
@@ -75,9 +80,10 @@ def build(options: Options) -> Path:
     PREFIX.parent.mkdir(parents=True, exist_ok=True)
     made_by = _make_prefix(options, left_out)
     (PREFIX / "conda-meta").mkdir(exist_ok=True)
-    (PREFIX / "conda-meta" / "history").touch()
+    history = PREFIX / "conda-meta" / "history"
+    history.touch()
+    os.utime(history, (0, 0))  # conda-pack writes it into the archive's first bytes
     components = _add_notices()
-    _settle_times()
     inputs = _digest_of_inputs(options)  # after the solver, which may have written a lock
     archive = ENVIRONMENTS / f"{STEM}-{platform_tag()}-{variant_of(PREFIX)}{SUFFIXES[0]}"
     aside = archive.with_name(f"partial-{archive.name}")
@@ -147,19 +153,6 @@ def _add_notices() -> list[Component]:
     return components
 
 
-def _settle_times() -> None:
-    """Give everything one time, so that the same prefix becomes the same archive.
-
-    But not modules: what is compiled names the time of its source.
-    """
-    for root, _, names in os.walk(PREFIX):
-        for name in names:
-            if not name.endswith(".py"):
-                path = Path(root) / name
-                if path.lstat().st_nlink == 1:  # else it is .ml's own file, whose time stands already
-                    os.utime(path, (_EPOCH, _EPOCH), follow_symlinks=os.utime not in os.supports_follow_symlinks)
-
-
 def _pack(options: Options, archive: Path) -> None:
     """Pack PREFIX as `archive`."""
     archive.parent.mkdir(exist_ok=True)
@@ -169,8 +162,10 @@ def _pack(options: Options, archive: Path) -> None:
     arguments = ["--prefix", str(PREFIX), "--output", str(archive), "--ignore-missing-files", "--quiet"]
     arguments += ["--n-threads", threads, "--compress-level", str(options.compress_level)]
     with _step(f"packing with conda-pack on {threads} threads, level {options.compress_level}"):
-        # conda-pack keeps the files in a set: with the hash seed free, their order would differ from build to build.
-        run([sys.executable, "-c", _PACK, *arguments], env={**os.environ, "PYTHONHASHSEED": "0"})
+        run(
+            [sys.executable, Path(__file__).with_name("pack_runtime.py"), *arguments],
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+        )
     archive.chmod(0o644)
 
 

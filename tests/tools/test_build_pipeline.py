@@ -52,6 +52,8 @@ for line in sys.stdin:
     answer = answers[request["method"]]
     if request["method"] == "inference/run" and "jobFolder" in answer:
         answer["jobFolder"] = os.path.dirname(request["params"]["configPath"])
+    if "dies" in answer:
+        sys.exit(answer["dies"])
     reply = {{"error": answer}} if "code" in answer else {{"result": answer}}
     print(json.dumps({{"jsonrpc": "2.0", "id": request["id"], **reply}}), flush=True)
 sys.exit({code})
@@ -134,6 +136,7 @@ BREAKING: dict[str, tuple[Callable[[Built], object], str, str]] = {
     "broken": (lambda b: b.answer(env_check={"status": "broken", "problem": "torn"}), READY, "broken: torn"),
     "a failed job": (lambda b: b.answer(inference_run=GOOD["inference/run"] | {"state": "failed"}), SCORES, "failed"),
     "lost clips": (lambda b: b.answer(inference_run=GOOD["inference/run"] | {"clips": 5}), SCORES, "5 of 6 clips"),
+    "a sudden end": (lambda b: b.answer(inference_run={"dies": 9}), SCORES, "It ended (9)"),
     "no detection": (lambda b: b.answer(detections_sample={"detections": []}), SCORES, "not the call"),
 }  # fmt: skip
 STRAY = "#!/bin/sh\nif [ $# = 1 ]; then echo sidecar " + VERSION + "; else echo hello; cat > /dev/null; fi"

@@ -54,7 +54,10 @@ STARTING_A_SIDECAR: dict[str, tuple[str, ...]] = {
         "tests/sidecar/jobs/test_over_the_wire.py",
         "tests/sidecar/test_start.py",
     ),
-    "frozen_archive": ("tests/e2e/test_archive.py", "tests/tools/test_build_pipeline.py"),
+    "frozen_archive": (
+        "tests/e2e/test_archive.py",
+        "tests/tools/test_build_pipeline.py::test_what_was_built_can_be_passed_on",
+    ),
     "frozen_ml_runtime": ("tests/ml_runtime/test_raven_export.py",),
 }
 """The suites of `dev.py test --frozen` that start a sidecar by tools/which_sidecar.py."""
@@ -62,7 +65,11 @@ STARTING_A_SIDECAR: dict[str, tuple[str, ...]] = {
 _LEFT_OUT = ("--ignore=tests/e2e/test_archive.py", "--ignore=tests/e2e/test_demo.py")
 """Of tests/e2e: what has a suite of its own, and the demo, whose sidecar is the same as that of the other tests."""
 
-ON_THE_BUNDLE = ("tests/sidecar/audio", "tests/sidecar/scores", "tests/sidecar/detections", "tests/sidecar/folders")
+ON_THE_BUNDLE = (
+    *("tests/sidecar/audio", "tests/sidecar/scores", "tests/sidecar/detections", "tests/sidecar/folders"),
+    "--ignore=tests/sidecar/audio/test_imports.py",
+    *("-m", Part.FAST.value),
+)
 """The suite of `dev.py test --frozen` that imports the bundle's modules (tests/bundled.py): rooms that compute."""
 
 _FEWER_EXAMPLES = "few"
@@ -123,7 +130,7 @@ def _run_frozen(part: Part, arguments: Sequence[str]) -> list[Outcome]:
     os.environ["HYPOTHESIS_PROFILE"] = _FEWER_EXAMPLES
     suites = {name: [*paths, *options] for name, paths in STARTING_A_SIDECAR.items()}
     suites["frozen_processes"] += _LEFT_OUT
-    suites["frozen_bundle"] = ["-p", "tests.bundled", *ON_THE_BUNDLE, *options]
+    suites["frozen_bundle"] = ["-p", "tests.bundled", *ON_THE_BUNDLE, *arguments]
     return _run_suites(interpreters, suites)
 
 

@@ -9,12 +9,15 @@ import sys
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
 from tools.freezing.contents import PACKAGES
 
-_LEVEL = 6
+LEVEL = 6
+"""Of zlib, unless another is asked for."""
+
 _PIECE = 1 << 20
 _MEGABYTE = 1e6
 _PYTHON = {"python3.dll", "lib-dynload", "base_library.zip", f"python3.{sys.version_info[1]}"}
@@ -26,7 +29,7 @@ _BELONGS_TO = {
 
 
 class Weight(NamedTuple):
-    """Of one part or of all: how many files, their bytes, and their bytes compressed one by one (zlib, level 6)."""
+    """Of one part or of all: how many files, their bytes, and their bytes compressed one by one by zlib."""
 
     part: str
     files: int
@@ -34,7 +37,7 @@ class Weight(NamedTuple):
     compressed: int
 
 
-def weigh(folder: Path) -> list[Weight]:
+def weigh(folder: Path, level: int = LEVEL) -> list[Weight]:
     """Each part of the bundle in `folder`, the heaviest first."""
     files: dict[str, list[Path]] = {}
     for path in files_of(folder):
@@ -45,7 +48,7 @@ def weigh(folder: Path) -> list[Weight]:
                 part,
                 len(paths),
                 sum(path.stat().st_size for path in paths),
-                sum(pool.map(_compressed_size, paths)),
+                sum(pool.map(_compressed_size, paths, repeat(level))),
             )
             for part, paths in files.items()
         ]
@@ -92,7 +95,7 @@ def _part(path: Path) -> str:
     return _BELONGS_TO.get(library, library)
 
 
-def _compressed_size(path: Path) -> int:
-    packer = zlib.compressobj(_LEVEL)
+def _compressed_size(path: Path, level: int) -> int:
+    packer = zlib.compressobj(level)
     with path.open("rb") as file:
         return sum(len(packer.compress(piece)) for piece in iter(lambda: file.read(_PIECE), b"")) + len(packer.flush())

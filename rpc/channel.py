@@ -36,12 +36,12 @@ from rpc.cancel import CancelToken
 from rpc.crew import Crew
 from rpc.decoders import decoder_for
 from rpc.errors import InternalError, InvalidRequest, OutOfMemory, ParseError, RequestCancelled, RpcError
-from rpc.framing import Decoder, Event, Frame, Framing, Oversized
+from rpc.framing import Decoder, Event, Frame, Framing, FramingLost, Oversized
 from rpc.lifecycle import InitializeParams, Limits, ServerInfo, State
 from rpc.liveness import ProcessWatch, reader_gone
 from rpc.methods import Handler, Method, Params
 from rpc.outbox import Outbox
-from rpc.peer import GRACE_SECONDS, Effects, Incoming, Peer
+from rpc.peer import GRACE_SECONDS, Arrival, Effects, Incoming, Peer
 from rpc.stdio import take_stdio
 
 __all__ = ["Application", "Limits", "Options", "Registry", "ServerInfo", "serve"]
@@ -58,11 +58,14 @@ _EXIT_GONE = 3
 _EXIT_FRAMING = 4
 _EXIT_CRASH = 70
 _ENOUGH_TASKS = 32
+_ENOUGH_UNSAID = 16
 _SMALL_BYTES = 4096
 _LARGE_REPLY_BYTES = 256 * 1024
 _UNSAID_SECONDS = 0.001
 _GRACE_STEP_SECONDS = 0.05
 _HOLD_BYTES = 1 << 20
+_Answer = tuple[Incoming, bytes, bool]
+"""A request, its reply, and whether that is the handler's own -32800."""
 _EMPTY = msgspec.Raw()
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
 
@@ -150,6 +153,7 @@ class _Server:
         self._events: Iterator[Event] = iter(())
         self._input_over = False
         self._freed: deque[int] = deque()
+        self._answers: deque[_Answer] = deque()
         self._sleeps_until = 0.0
         self._said = 0.0
         self._input_waits = input_waits(stdin)
@@ -180,6 +184,7 @@ class _Server:
                 if self._client_gone():
                     return _End(_EXIT_GONE)
             with self._lock:
+                self._settle()
                 self._peer.hold_progress = self._outbox.unsent > _HOLD_BYTES
                 self._peer.tick(now)
                 idle = self._peer.idle
@@ -202,11 +207,13 @@ class _Server:
         """Cancel what runs, give it its grace, let the replies leave."""
         self._leaving = True
         with self._lock:
+            self._settle()
             tokens = self._peer.close(time.monotonic())
         self._put_up(tokens)
         while not self._idle():
             self._next_event(time.monotonic() + _GRACE_STEP_SECONDS)
             with self._lock:
+                self._settle()
                 self._peer.tick(time.monotonic())
             self._say()
         self._say()
@@ -215,6 +222,7 @@ class _Server:
 
     def _idle(self) -> bool:
         with self._lock:
+            self._settle()
             return self._peer.idle
 
     def _client_gone(self) -> bool:
@@ -244,6 +252,8 @@ class _Server:
         """
         logs.set_request()
         try:
+            if len(self._answers) >= _ENOUGH_UNSAID:
+                self._say()  # the client goes on while we do
             while not self._deal():
                 if self._input_over:
                     self._leave(_End(_EXIT_FRAMING) if self._decoder.lost else self._end_of_input())
@@ -258,16 +268,33 @@ class _Server:
         return True
 
     def _deal(self) -> bool:
-        """Deal with what has been read; whether there is work for the crew."""
-        for count, event in enumerate(self._events, 1):
-            self._receive(event)
-            if count >= _ENOUGH_TASKS and self._crew.has_work:
-                return True
+        """Deal with what has been read, as far as there is not enough to run; whether there is work for the crew."""
+        arrived: list[Arrival] = []
+        parse, max_batch = messages.parse, self._limits.max_batch
+        for event in self._events:
+            if event.framing != self._framing:
+                self._receive(arrived)
+                arrived = []
+                self._reframe(event.framing)
+            if not isinstance(event, Frame):
+                self._receive(arrived)
+                arrived = []
+                self._refuse(event)
+                continue
+            body = event.body
+            arrived.append((parse(body, max_batch), len(body)))
+            if len(arrived) >= _ENOUGH_TASKS:
+                self._receive(arrived)
+                arrived = []
+                if self._crew.has_work:
+                    return True
+        self._receive(arrived)
         return self._crew.has_work
 
     def _more_is_here(self) -> bool:
         """Whether reading would not wait, and what is to be said can: a few replies leave in one call then."""
-        if not 0 < len(self._peer.outgoing) < _ENOUGH_TASKS or time.monotonic() - self._said > _UNSAID_SECONDS:
+        unsaid = len(self._answers) + len(self._peer.outgoing)
+        if not 0 < unsaid < _ENOUGH_UNSAID or time.monotonic() - self._said > _UNSAID_SECONDS:
             return False
         return self._input_waits()
 
@@ -301,35 +328,34 @@ class _Server:
             return _End(_EXIT_GONE)
         return _End(0, drain=True)
 
-    def _receive(self, event: Event) -> None:
-        if isinstance(event, Frame):
-            message = messages.parse(event.body, self._limits.max_batch)
-            now = time.monotonic()
-            with self._lock:
-                if event.framing != self._framing:
-                    self._reframe(event.framing)
-                while self._freed:
-                    self._peer.written(self._freed.popleft())
-                effects = self._peer.receive(message, len(event.body), now)
-            for incoming in effects.run:
-                self._crew.submit(incoming, incoming.method in self._routes.quick)
-            if effects.others:
-                self._carry_out(effects)
-        elif isinstance(event, Oversized):
-            self._refuse(event, InvalidRequest(f"A message holds at most {self._limits.max_message_bytes} bytes."))
-        else:
-            self._refuse(event, ParseError(event.reason))
-            self._input_over = True
-
-    def _refuse(self, event: Event, error: RpcError) -> None:
+    def _receive(self, arrived: Sequence[Arrival]) -> None:
+        if not arrived:
+            return
         with self._lock:
-            self._reframe(event.framing)
+            self._settle()
+            effects = self._peer.receive(arrived, time.monotonic())
+        quick = self._routes.quick
+        self._crew.submit(
+            [incoming for incoming in effects.run if incoming.method not in quick],
+            [incoming for incoming in effects.run if incoming.method in quick],
+        )
+        if effects.others:
+            self._carry_out(effects)
+
+    def _refuse(self, event: Oversized | FramingLost) -> None:
+        if isinstance(event, Oversized):
+            error: RpcError = InvalidRequest(f"A message holds at most {self._limits.max_message_bytes} bytes.")
+        else:
+            error = ParseError(event.reason)
+            self._input_over = True
+        with self._lock:
             self._peer.refuse(error)
 
     def _reframe(self, framing: Framing) -> None:
-        """Reply in kind from now on. With the lock held."""
-        self._post()
-        self._framing = framing
+        """Reply in kind from now on."""
+        with self._lock:
+            self._post()
+            self._framing = framing
 
     def _carry_out(self, effects: Effects) -> None:
         if effects.initialized is not None:
@@ -359,22 +385,22 @@ class _Server:
         """Answer one request. Never raises."""
         if self._outbox.crowded:
             self._outbox.wait_for_room(lambda: incoming.cancelled)
-        with self._lock:
-            if not self._peer.start(incoming):
-                return
+        if not self._peer.start(incoming):
+            return
         logs.set_request(incoming.id, incoming.method)
         try:
             result = self._call_handler(incoming)
             if isinstance(result, Future):
                 result.add_done_callback(lambda done: self._answer_future(incoming, done))
                 return
-            reply, admits_cancel = messages.encode_result(incoming.id, result), False
+            reply = messages.encode_result(incoming.id, result)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the client gets an answer
-            reply, admits_cancel = self._error_reply(incoming, error)
-        self._answer(incoming, reply, admits_cancel)
+            self._answer(incoming, *self._error_reply(incoming, error))
+        else:
+            self._answer(incoming, reply)
 
     def _call_handler(self, incoming: Incoming) -> Any:
-        handler, decoder = self._routes.resolve(incoming.method)
+        handler, decoder = self._routes[incoming.method]
         params = messages.decode_params(decoder, incoming.params)
         incoming.params = _EMPTY  # the message's memory goes with it
         call = Call(incoming.id, incoming.method, incoming.token)
@@ -390,10 +416,11 @@ class _Server:
 
     def _answer_future(self, incoming: Incoming, done: Future[Any]) -> None:
         try:
-            reply, admits_cancel = messages.encode_result(incoming.id, done.result()), False
+            reply = messages.encode_result(incoming.id, done.result())
         except BaseException as error:  # noqa: BLE001 - as above
-            reply, admits_cancel = self._error_reply(incoming, error)
-        self._answer(incoming, reply, admits_cancel)
+            self._answer(incoming, *self._error_reply(incoming, error))
+        else:
+            self._answer(incoming, reply)
         self._say()  # this thread is not of the crew, which does so before it waits
 
     def _error_reply(self, incoming: Incoming, error: BaseException) -> tuple[bytes, bool]:
@@ -408,13 +435,12 @@ class _Server:
             error = InternalError(f"Something went wrong inside the server: {type(error).__name__}.", detail=detail)
         return messages.encode_error(incoming.id, error.to_wire()), isinstance(error, RequestCancelled)
 
-    def _answer(self, incoming: Incoming, reply: bytes, admits_cancel: bool) -> None:
-        with self._lock:
-            self._peer.answer(incoming, reply, admits_cancel=admits_cancel, now=time.monotonic())
+    def _answer(self, incoming: Incoming, reply: bytes, admits_cancel: bool = False) -> None:
+        self._answers.append((incoming, reply, admits_cancel))
         if len(reply) > _SMALL_BYTES:
             self._say()
-        if len(reply) > _LARGE_REPLY_BYTES:
-            allocator.keep_freed_memory()
+            if len(reply) > _LARGE_REPLY_BYTES:
+                allocator.keep_freed_memory()
         if self._leaving:
             self._leave(None)
 
@@ -446,7 +472,7 @@ class _Server:
         Every thread that made it say something calls this before it waits; the crew once for many replies.
         """
         self._said = time.monotonic()
-        if self._peer.outgoing:
+        if self._answers or self._peer.outgoing:
             with self._lock:
                 self._post()
         if self._outbox.unsent:
@@ -454,12 +480,25 @@ class _Server:
 
     def _post(self) -> None:
         """Queue what the peer wants said. With the lock held."""
+        self._settle()
         self._outbox.put(self._peer.outgoing, self._framing)
         self._peer.outgoing.clear()
         self._peer.hold_progress = self._outbox.unsent > _HOLD_BYTES
 
+    def _settle(self) -> None:
+        """Tell the peer what has been answered and written meanwhile. With the lock held, before all else.
+
+        A lock for each would cost as much as all else that is done for a small request.
+        """
+        answer, now = self._peer.answer, time.monotonic()
+        while self._answers:
+            incoming, reply, admits_cancel = self._answers.popleft()
+            answer(incoming, reply, admits_cancel=admits_cancel, now=now)
+        while self._freed:
+            self._peer.written(self._freed.popleft())
+
     def _written(self, slots: int) -> None:
-        self._freed.append(slots)  # told to the peer when that matters: before it takes in a request
+        self._freed.append(slots)
         if self._leaving:
             self._leave(None)
 
@@ -483,20 +522,18 @@ class _Sink(msgspec.Struct, frozen=True):
         self.server.rows(self.incoming, rows)
 
 
-class _Routes:
+class _Routes(dict[str, tuple[Handler, msgspec.json.Decoder[Any]]]):
     """Methods with their handlers and decoders, each made at its first call."""
 
     def __init__(self, registry: Registry) -> None:
+        super().__init__()
         self.quick = frozenset(name for name, (method, _) in registry.items() if method.quick)
         self._registry = registry
-        self._resolved: dict[str, tuple[Handler, msgspec.json.Decoder[Any]]] = {}
 
-    def resolve(self, method: str) -> tuple[Handler, msgspec.json.Decoder[Any]]:
-        known = self._resolved.get(method)
-        if known is None:
-            description, load = self._registry[method]
-            known = self._resolved[method] = (load(), decoder_for(description.params))
-        return known
+    def __missing__(self, method: str) -> tuple[Handler, msgspec.json.Decoder[Any]]:
+        description, load = self._registry[method]
+        route = self[method] = (load(), decoder_for(description.params))
+        return route
 
 
 @contextlib.contextmanager

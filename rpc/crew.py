@@ -19,7 +19,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 PATIENCE_SECONDS = 0.008
@@ -28,7 +28,7 @@ _PACE_WEIGHT = 0.2
 _PACE_LIMIT_SECONDS = 0.02
 _UNREAD_SECONDS = 0.05
 _WATCHFUL_SECONDS = 0.05
-_FLUSH_EVERY = 32
+_FLUSH_EVERY = 16
 
 Task = TypeVar("Task")
 _Turn = tuple[Task, bool, float]
@@ -66,7 +66,7 @@ class Crew(Generic[Task]):
         self._ended = False
         self._moved = self._left = 0.0  # when a task was taken; when the reader's place was left
         self._mover: int | None = None  # the thread that took a counted task last, while it runs it
-        self._busy = 0.0
+        self._busy = 0.0  # when the clock last saw something waiting
         self._pace = 0.0  # how long tasks take of late
         self._watched = False
 
@@ -76,9 +76,10 @@ class Crew(Generic[Task]):
             self._reading = False
             self._call(1)
 
-    def submit(self, task: Task, quick: bool) -> None:
-        """Run `task` soon. Only from within `read`."""
-        (self._quick if quick else self._tasks).append(task)
+    def submit(self, tasks: Iterable[Task], quick: Iterable[Task]) -> None:
+        """Run `tasks`, and `quick` ones, soon. Only from within `read`."""
+        self._tasks.extend(tasks)
+        self._quick.extend(quick)
 
     @property
     def has_work(self) -> bool:
@@ -94,7 +95,7 @@ class Crew(Generic[Task]):
                 self._busy = now
             stuck = now - self._moved > PATIENCE_SECONDS
             helpers = unread + waiting if stuck else int(unread and now - self._left > _UNREAD_SECONDS)
-            self._watched = now - self._busy < _WATCHFUL_SECONDS
+            self._watched = now - max(self._busy, self._moved) < _WATCHFUL_SECONDS
             self._call(helpers)
         if stuck:
             self._flush()
@@ -112,22 +113,39 @@ class Crew(Generic[Task]):
     # A thread
 
     def _work(self) -> None:
-        me, run = threading.get_ident(), self._run
+        me = threading.get_ident()
         turn = self._help()
-        streak = 0
         while True:
             if turn is None:
-                streak = 0
                 turn = self._after_reading(self._read())
                 continue
+            task, counted, taken = turn
+            turn = None  # or what is over would be kept until the next one comes
+            now, lasted = self._run_in_a_row(task, counted, taken, me)
+            del task
+            turn = self._after_task(counted, now, lasted, me)
+
+    def _run_in_a_row(self, task: Task, counted: bool, taken: float, me: int) -> tuple[float, float]:
+        """Run a task, and those behind it in its place as long as they are quick and nobody else moves.
+
+        Nothing changes then but the task, so no lock is needed. Returns when the last one ended, and how long it took.
+        """
+        streak = 0
+        while True:
+            self._run(task)
+            now = time.monotonic()
+            lasted = now - taken
+            if not counted or lasted >= _QUICK_SECONDS or self._mover != me or self._quick:
+                return now, lasted
+            try:
+                task = self._tasks.popleft()
+            except IndexError:
+                return now, lasted
+            self._pace += _PACE_WEIGHT * (lasted - self._pace)
+            taken = self._moved = now
             streak += 1
             if streak % _FLUSH_EVERY == 0:
                 self._flush()
-            task, counted, taken = turn
-            turn = None  # or the task would hold its request's memory until the next one comes
-            run(task)
-            del task
-            turn = self._after_task(counted, taken, me)
 
     def _help(self) -> _Turn[Task] | None:
         """The first thing a thread that was called does: read where nobody reads, else run, else park."""
@@ -158,19 +176,9 @@ class Crew(Generic[Task]):
             self._wake()
         return task or self._rest()
 
-    def _after_task(self, counted: bool, taken: float, me: int) -> _Turn[Task] | None:
+    def _after_task(self, counted: bool, now: float, lasted: float, me: int) -> _Turn[Task] | None:
         """Go on, unless the task was quick and somebody else took one since: one thread is faster than two then."""
-        now = time.monotonic()
-        lasted = now - taken
         self._pace += _PACE_WEIGHT * (min(lasted, _PACE_LIMIT_SECONDS) - self._pace)
-        if self._mover == me and lasted < _QUICK_SECONDS and not self._quick:
-            try:  # in the place that the last one had: nothing changes but the task, so the lock is not needed
-                task = self._tasks.popleft()
-            except IndexError:
-                pass
-            else:
-                self._moved = self._busy = now
-                return task, True, now
         with self._lock:
             self._running -= counted
             if self._mover == me:
@@ -190,14 +198,14 @@ class Crew(Generic[Task]):
     def _take(self, now: float | None = None, me: int | None = None) -> _Turn[Task] | None:
         """The next task that may run. Called with the lock held."""
         if self._quick:
-            self._moved = self._busy = now or time.monotonic()
+            self._moved = now or time.monotonic()
             return self._quick.popleft(), False, self._moved
         if self._running < self._size:
             try:  # asking first would not do: the one who moves takes tasks without the lock
                 task = self._tasks.popleft()
             except IndexError:
                 return None
-            self._moved = self._busy = now or time.monotonic()
+            self._moved = now or time.monotonic()
             self._mover = me or threading.get_ident()
             self._running += 1
             if self._tasks and self._pace > _QUICK_SECONDS and self._running < self._size:

@@ -13,6 +13,7 @@ The laws:
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Literal
@@ -33,6 +34,7 @@ _WHITE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _HEADER_START = b"content-"
 _PLAIN_BLOCK = re.compile(rb"Content-Length: ([0-9]{1,15})\r\n\r\n")
+_PLAIN_BLOCK_BYTES = len("Content-Length: ") + 15 + 4
 _LEADING_WHITE = re.compile(rb"[ \t\r\n]*")
 _FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:[ \t]*(.*?)[ \t]*\Z", re.DOTALL)
 _LENGTH = re.compile(rb"[0-9]{1,15}\Z")
@@ -189,9 +191,9 @@ class Decoder:
         start = 0
         with memoryview(self._buffer) as view:
             data = bytes(view[:_PLAIN_BYTES])
-        while len(frames) < _AT_ONCE and (plain := _PLAIN_BLOCK.match(data, start)):
-            body, length = plain.end(), int(plain[1])
-            if body + length > len(data) or length > self._limit:
+        while len(frames) < _AT_ONCE and (body := data.find(b"\r\n\r\n", start, start + _PLAIN_BLOCK_BYTES) + 4) > 3:
+            length = _plain_length(data[start:body])
+            if length is None or body + length > len(data) or length > self._limit:
                 break
             start = body + length
             frames.append(Frame(data[body:start], "header"))
@@ -287,6 +289,13 @@ class Decoder:
     def _cut(self, count: int) -> None:
         del self._buffer[:count]
         self._scanned = 0
+
+
+@functools.lru_cache(maxsize=4096)
+def _plain_length(block: bytes) -> int | None:
+    """The length that a block tells which holds nothing else."""
+    plain = _PLAIN_BLOCK.fullmatch(block)
+    return int(plain[1]) if plain else None
 
 
 def _content_length(block: bytes) -> int | str:

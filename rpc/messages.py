@@ -30,7 +30,7 @@ _CHUNK = 1 << 20
 _STRUCTURED = frozenset(b"{[n")  # how an object, an array or null starts
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True, gc=False):
     """A request, or a notification where `id` is UNSET. `params` is raw JSON: empty, an object or an array."""
 
     jsonrpc: Literal["2.0"]
@@ -83,7 +83,7 @@ _raw = msgspec.json.Decoder(Raw)
 
 def parse(body: bytes, max_batch: int) -> Message | Batch:
     """Read one frame. Never raises; memory stays proportional to `body` however it is built."""
-    if not body.isascii() and not is_utf8(body):
+    if not (body.isascii() or is_utf8(body)):
         return Malformed(ParseError("The message is not UTF-8."))
     if body[:1] != b"{" and body.lstrip(b" \t\r\n").startswith(b"["):
         return _parse_batch(body, max_batch)
@@ -272,7 +272,7 @@ class _Tagged(msgspec.Struct):
 def encode_result(identifier: RequestId, result: Any) -> bytes:
     """A reply that carries `result`, null included. What is raw already stays as it is."""
     if type(result) is Raw:
-        return _encoder.encode(_Result(identifier, result if len(memoryview(result)) else None))
+        return _encoder.encode(_Result(identifier, result if result != _NOTHING else None))
     return _encode_reply(_Result(identifier, result))
 
 

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from rpc.atonce import Piece, at_once_writer
-from rpc.framing import Framing, frame_edges, framed
+from rpc.framing import Framing, frame_edges
 
 _JOIN_BYTES = 64 * 1024
 _COPY_BYTES = 16 * 1024
@@ -73,10 +73,10 @@ class Outbox:
             owed = 0
             for body, slots in messages:
                 owed += slots
-                if len(body) < _COPY_BYTES:
-                    small.append(framed(body, framing))
-                    continue
                 before, after = frame_edges(body, framing)
+                if len(body) < _COPY_BYTES:
+                    small += before, body, after
+                    continue
                 self._enqueue(b"".join((*small, before)), 0)
                 self._enqueue(body, 0 if after else owed)
                 small, owed = [after], owed if after else 0

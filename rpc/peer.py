@@ -1,8 +1,8 @@
 """One end of a conversation, as a state machine: what to run, what to send, what to cancel. No I/O.
 
 What lives here: requests from their arrival to their reply, cancellation, progress, the lifecycle, the limits.
-What must not: threads, pipes, clocks (`now` is an argument), running a handler. Not thread-safe: the channel
-holds a lock around every call.
+What must not: threads, pipes, clocks (`now` is an argument), running a handler. Not thread-safe but for `start`:
+the channel holds a lock around every other call.
 
 The laws:
 
@@ -14,8 +14,7 @@ The laws:
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -34,13 +33,8 @@ from rpc.redact import redact_json
 GRACE_SECONDS = 2.0
 _EMPTY = msgspec.Raw()
 
-
-class Stage(enum.Enum):
-    """How far a request is."""
-
-    QUEUED = enum.auto()
-    RUNNING = enum.auto()
-    ANSWERED = enum.auto()
+Arrival = tuple[Message | Batch, int]
+"""A parsed frame and its size in bytes."""
 
 
 class Incoming(msgspec.Struct, eq=False):
@@ -53,7 +47,6 @@ class Incoming(msgspec.Struct, eq=False):
     arrived: float
     replies: bool = True
     batch: Any = None
-    stage: Stage = Stage.QUEUED
     cancelled: bool = False
     token: CancelToken = msgspec.field(default_factory=CancelToken)
     progress_token: int | str | None = None
@@ -102,6 +95,7 @@ class Peer:
         self._server = server
         self._limits = limits
         self._under_way: set[Incoming] = set()
+        self._queued: set[Incoming] = set()  # of those, what nobody has started: who takes one out has it
         self._slots = 0
         self._bytes = 0
         self._shutdowns: list[Incoming] = []
@@ -117,15 +111,16 @@ class Peer:
 
     # What comes in
 
-    def receive(self, message: Message | Batch, size: int, now: float) -> Effects:
-        """Take one parsed frame of `size` bytes."""
+    def receive(self, arrived: Iterable[Arrival], now: float) -> Effects:
+        """Take parsed frames, each with its size in bytes, in the order in which they came."""
         effects = Effects()
-        if isinstance(message, Request):
-            self._receive_request(message, size, None, now, effects)
-        elif isinstance(message, Batch):
-            self._receive_batch(message, size, now, effects)
-        else:
-            self._receive_one(message, size, None, now, effects)
+        for message, size in arrived:
+            if isinstance(message, Request):
+                self._receive_request(message, size, None, now, effects)
+            elif isinstance(message, Batch):
+                self._receive_batch(message, size, now, effects)
+            else:
+                self._receive_one(message, size, None, now, effects)
         return effects
 
     def refuse(self, error: RpcError) -> None:
@@ -151,11 +146,9 @@ class Peer:
     def _receive_request(
         self, request: Request, size: int, batch: _BatchReply | None, now: float, effects: Effects
     ) -> None:
-        if request.id is msgspec.UNSET:
-            incoming = Incoming(None, request.method, request.params, size, now, replies=False, batch=batch)
-        else:
-            incoming = Incoming(request.id, request.method, request.params, size, now, batch=batch)
-        replies = incoming.replies
+        replies = request.id is not msgspec.UNSET
+        identifier = request.id if request.id is not msgspec.UNSET else None
+        incoming = Incoming(identifier, request.method, request.params, size, now, replies, batch)
         if self.trace != "off":
             kind = f"request '{request.method} - ({incoming.id})'" if replies else f"notification '{request.method}'"
             self._trace(f"Received {kind}.", request.params)
@@ -185,6 +178,7 @@ class Peer:
         self._slots += 1
         self._bytes += incoming.size
         self._under_way.add(incoming)
+        self._queued.add(incoming)
 
     def _refuse_request(self, incoming: Incoming, error: RpcError) -> None:
         if incoming.replies:
@@ -237,10 +231,14 @@ class Peer:
     # A request's life
 
     def start(self, incoming: Incoming) -> bool:
-        """A thread is about to run it. False: it has been answered already, leave it."""
-        if incoming.stage is not Stage.QUEUED:
+        """A thread is about to run it. False: it has been answered already, leave it.
+
+        Needs no lock, for taking something out of a set happens once: here or where it is cancelled.
+        """
+        try:
+            self._queued.remove(incoming)
+        except KeyError:
             return False
-        incoming.stage = Stage.RUNNING
         return True
 
     def answer(self, incoming: Incoming, reply: bytes, *, admits_cancel: bool = False, now: float = 0.0) -> None:
@@ -248,7 +246,7 @@ class Peer:
 
         `admits_cancel`: the reply is the handler's own -32800, which may say where a job stands.
         """
-        if incoming.stage is Stage.ANSWERED:
+        if incoming not in self._under_way:
             return
         if incoming.cancelled and not admits_cancel:
             reply = _cancelled_reply(incoming.id)
@@ -259,7 +257,7 @@ class Peer:
 
     def report(self, incoming: Incoming, value: Progress, now: float) -> None:
         """Its handler tells how far it is."""
-        if incoming.stage is not Stage.RUNNING or incoming.progress_token is None:
+        if incoming not in self._under_way or incoming.progress_token is None:
             return
         incoming.stream = incoming.stream or ProgressStream()
         self._send_progress(incoming, incoming.stream.offer(value, now, hold=self.hold_progress))
@@ -267,7 +265,7 @@ class Peer:
 
     def rows(self, incoming: Incoming, notification: bytes) -> None:
         """Its handler has rows of its result, already encoded as a notification."""
-        if incoming.stage is Stage.RUNNING:
+        if incoming in self._under_way:
             self._send(notification)
 
     def notify(self, notification: bytes) -> None:
@@ -281,14 +279,19 @@ class Peer:
 
     def _cancel(self, incoming: Incoming) -> list[CancelToken]:
         incoming.cancelled = True
-        if incoming.stage is Stage.QUEUED:
+        if self._withdraw(incoming):
             self._conclude(incoming, _cancelled_reply(incoming.id))
         return [incoming.token]
 
+    def _withdraw(self, incoming: Incoming) -> bool:
+        """Take back what waits to be run, and let go of its params; False where it runs."""
+        waits = self.start(incoming)
+        if waits:
+            incoming.params = _EMPTY
+        return waits
+
     def _conclude(self, incoming: Incoming, reply: bytes) -> None:
         """The one way in which a request ends."""
-        incoming.stage = Stage.ANSWERED
-        incoming.params = _EMPTY
         if incoming.stream is not None:
             self._send_progress(incoming, incoming.stream.close())
             self._reporting.discard(incoming)
@@ -340,6 +343,7 @@ class Peer:
         """Answer everything that is still owed, now."""
         for incoming in tuple(self._under_way):
             incoming.cancelled = True
+            self._withdraw(incoming)
             self._conclude(incoming, _cancelled_reply(incoming.id))
 
     def _finish_shutdown(self) -> None:

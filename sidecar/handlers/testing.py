@@ -76,6 +76,7 @@ SubtractParams = SubtractObject | tuple[float, float]
 SumParams = tuple[float, ...]
 UpdateParams = tuple[int, ...] | dict[str, int]
 AnyParams = Raw
+_NOTHING = Raw()
 
 
 def subtract(params: SubtractObject | tuple[float, float], _call: Call) -> float:
@@ -116,7 +117,7 @@ def sleep(params: SleepParams, call: Call) -> float:
 
 def echo(params: Raw, _call: Call) -> Raw | None:
     """What came, unread."""
-    return params if len(memoryview(params)) else None
+    return params if params != _NOTHING else None
 
 
 def busy(params: BusyParams, call: Call) -> int:

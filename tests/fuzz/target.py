@@ -47,8 +47,7 @@ def converse(events: list[Event]) -> None:
     peer = Peer(("work",), ServerInfo(name="fuzz", version="1"), Limits(max_in_flight=8, max_batch=20))
     for now, event in enumerate(events):
         if isinstance(event, Frame):
-            message = messages.parse(event.body, 20)
-            effects = peer.receive(message, len(event.body), float(now))
+            effects = peer.receive([(messages.parse(event.body, 20), len(event.body))], float(now))
             for incoming in effects.run:
                 if peer.start(incoming):
                     peer.answer(incoming, messages.encode_result(incoming.id, incoming.params), now=float(now))

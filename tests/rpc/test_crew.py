@@ -32,8 +32,7 @@ class Source:
         if chunk is None:
             self.ended.set()
             return False
-        for task, quick in chunk:
-            self.crew.submit(task, quick)
+        self.crew.submit([task for task, quick in chunk if not quick], [task for task, quick in chunk if quick])
         return True
 
     def flush(self) -> None:

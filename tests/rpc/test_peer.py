@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -275,7 +277,7 @@ class PeerMachine(RuleBasedStateMachine):
 
     def receive_junk(self, stranger: bytes) -> None:
         code = {b"42": -32600, b"[1]": -32600, b"{": -32700, b"\xff": -32700}.get(stranger)
-        effects = self.peer.receive(messages.parse(stranger, 5), len(stranger), self.now)
+        effects = self.peer.receive([(messages.parse(stranger, 5), len(stranger))], self.now)
         assert not effects.run
         self.expect(*([] if code is None else [(None, code)]))
 
@@ -286,17 +288,17 @@ class PeerMachine(RuleBasedStateMachine):
 
     def receive(self, body: dict[str, Any]) -> Any:
         stream = json.dumps(body).encode()
-        return self.peer.receive(messages.parse(stream, LIMITS.max_batch), len(stream), self.now)
+        return self.peer.receive([(messages.parse(stream, LIMITS.max_batch), len(stream))], self.now)
 
     def teardown(self) -> None:
         """At the end everybody has been answered once, and progress that was begun has been ended."""
         if not hasattr(self, "peer"):
             return
         self.deadline = min(self.deadline, self.now)
-        for model in self.live():
+        live = self.live()
+        for model in live:
             if model.stage == "queued":
                 self.conclude(model)
-        live = [model for model in self.known if model.incoming.stage.name != "ANSWERED"]
         self.peer.close(self.now)
         self.peer.abandon()
         for model in live:
@@ -341,7 +343,7 @@ def test_long_conversations(seed):
 
 def receive(peer: Peer, *bodies: dict[str, Any], now: float = 0.0) -> Any:
     stream = json.dumps(list(bodies)).encode()
-    return peer.receive(messages.parse(stream, LIMITS.max_batch), len(stream), now)
+    return peer.receive([(messages.parse(stream, LIMITS.max_batch), len(stream))], now)
 
 
 def ask(id: int | str, method: str = "work") -> dict[str, Any]:
@@ -394,9 +396,10 @@ def test_a_batch_holds_its_slots_until_it_is_written():
 def test_requests_that_hold_much_memory_are_busy():
     peer = Peer(METHODS, ServerInfo(name="test", version="1"), Limits(max_unsent_bytes=1000))
 
-    accepted = [bool(peer.receive(messages.parse(json.dumps(ask(n)).encode(), 5), 600, 0.0).run) for n in range(4)]
+    arrived = [(messages.parse(json.dumps(ask(number)).encode(), 5), 600) for number in range(4)]
+    accepted = peer.receive(arrived, 0.0).run
 
-    assert accepted == [True, True, False, False]
+    assert [incoming.id for incoming in accepted] == [0, 1]
 
 
 @pytest.mark.parametrize("params", [{"path": 1}, [1], {"id": [1]}, {"id": {}}, {"id": None}])
@@ -418,3 +421,31 @@ def test_the_same_id_twice_is_answered_and_cancelled_twice():
     effects = receive(peer, {"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 1}})
 
     assert {id(token) for token in effects.cancel} == {id(runs[0].token), id(runs[1].token)}
+
+
+def test_what_is_cancelled_while_it_is_started_is_either_run_or_answered():
+    peer = Peer(METHODS, ServerInfo(name="test", version="1"), Limits(max_in_flight=20_000))
+    runs = peer.receive(
+        [(messages.parse(json.dumps(ask(number)).encode(), 5), 60) for number in range(20_000)], 0.0
+    ).run
+    started: list[Any] = []
+    begun = threading.Event()
+
+    def start_all() -> None:
+        begun.set()
+        started.extend(incoming.id for incoming in runs if peer.start(incoming))
+
+    runner = threading.Thread(target=start_all)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        runner.start()
+        begun.wait()
+        tokens = peer.close(0.0)
+        runner.join()
+    finally:
+        sys.setswitchinterval(interval)
+    answered = [reply["id"] for reply in sent(peer)]
+
+    assert len(tokens) == len(runs)
+    assert sorted(started + answered) == list(range(20_000))

@@ -27,6 +27,12 @@ def tag_of(system: str, machine: str) -> str:
     return f"{_SYSTEMS.get(system, system)}-{_MACHINES.get(machine.lower(), machine.lower())}"
 
 
+def system_of(archive_name: str) -> str | None:
+    """The operating system that an archive's name tells; None where it tells none."""
+    start = archive_name.removeprefix(f"{STEM}-").partition("-")[0]
+    return start if archive_name.startswith(f"{STEM}-") and start in _SYSTEMS.values() else None
+
+
 def without_suffix(name: str) -> str:
     """The name of an archive less the suffix of its kind."""
     return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)

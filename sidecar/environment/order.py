@@ -59,11 +59,15 @@ class Order:
     def on_progress(self) -> OnProgress:
         return self.how.on_progress
 
+    @property
+    def name(self) -> str:
+        """What the user calls the archive."""
+        return self.url.rpartition("/")[2] or self.archive.name
+
     def invalid(self, reason: str) -> ArchiveInvalid:
         """The error that says why the archive cannot be used."""
-        name = self.url.rpartition("/")[2] or self.archive.name
         return ArchiveInvalid(
-            f"{name} is not a usable environment archive: {reason}.",
+            f"{self.name} is not a usable environment archive: {reason}.",
             path=self.url or self.archive,
             hint="Get the archive again, or one for this kind of computer.",
         )

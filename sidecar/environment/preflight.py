@@ -13,7 +13,7 @@ import msgspec
 from rpc.errors import ArchiveInvalid, DiskFull, FileMissing, RequestFailed, from_os_error
 from sidecar.environment.locate import interpreter_in
 from sidecar.environment.marker import has_marker
-from sidecar.environment.naming import without_suffix
+from sidecar.environment.naming import platform_tag, system_of, without_suffix
 from sidecar.environment.order import Order
 from sidecar.environment.stream import sha256_of
 from sidecar.environment.verify import CannotRun, missing_packages, probe
@@ -21,6 +21,7 @@ from sidecar.environment.verify import CannotRun, missing_packages, probe
 # Environments were measured to shrink to a third; by zstandard, at its best, to less than a quarter.
 _GROWTH = {".tar.zst": 4.5}
 _USUAL_GROWTH = 3.2
+_INTERPRETERS = ("python.exe", "bin/python")
 
 
 def refuse_no_archive(archive: Path) -> None:
@@ -45,6 +46,13 @@ def refuse_unusable_folder(folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise from_os_error(error, folder, "write") from error
+
+
+def refuse_other_system(order: Order) -> None:
+    """By its name the archive is not for another operating system. Another processor's may be emulated."""
+    system, here = system_of(order.name), platform_tag().partition("-")[0]
+    if system is not None and system != here:
+        raise order.invalid(f"it is for {system}, and this is {here}")
 
 
 def refuse_wrong_sum(order: Order) -> None:
@@ -90,7 +98,8 @@ def refuse_foreign(order: Order) -> None:
     """Before anything is replaced: there is a Python in it, it runs here, and the models' packages are there."""
     python = interpreter_in(order.places.aside)
     if not python.exists():
-        raise order.invalid("there is no Python interpreter in it")
+        others = [path for path in _INTERPRETERS if (order.places.aside / path).exists()]
+        raise order.invalid("it is for another operating system" if others else "there is no Python interpreter in it")
     try:
         probed = probe(python, imports=False, token=order.token)
     except CannotRun as error:

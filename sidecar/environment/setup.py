@@ -34,6 +34,7 @@ from sidecar.environment.preflight import (
     refuse_foreign,
     refuse_full_disk,
     refuse_no_archive,
+    refuse_other_system,
     refuse_unusable_folder,
     refuse_wrong_sum,
 )
@@ -111,6 +112,7 @@ def set_up_from_url(folder: Path, url: str, how: How) -> Environment:
 @contextlib.contextmanager
 def _turn(order: Order) -> Iterator[None]:
     """Be the only one at work on the folder, with what others left put in order."""
+    refuse_other_system(order)
     refuse_unusable_folder(order.places.folder)
     waiting = "waiting for another program that sets it up"
     with hold(order.places.lock, order.token, lambda: order.on_progress(waiting, 0, 0)):

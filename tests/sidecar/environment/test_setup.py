@@ -202,6 +202,7 @@ BAD_ENVIRONMENTS = {
         "conda-unpack is missing",
     ),
     "no Python": ([entry for entry in tiny.environment() if entry[0].name != "bin/python"], "no Python interpreter"),
+    "another operating system": ([tiny.file("python.exe", b"MZ")], "it is for another operating system"),
     "a package is missing": (tiny.environment(tiny.fake_python(packages={"torch": "1"})), "lacks opensoundscape"),
     "another processor": (
         tiny.environment(b"\x7fELF\x02\x01\x01\x00" + bytes(8) + b"\x02\x00\xf3\x00" + bytes(200)),
@@ -241,6 +242,16 @@ def test_a_wrong_sum_is_told_before_anything_is_extracted(machine):
 
     assert machine.doings() == ["checking the archive's sum"]
     assert machine.left_behind() == []
+
+
+def test_an_archive_that_is_named_for_another_system_is_told_at_once(machine):
+    other = "windows" if sys.platform == "linux" else "linux"
+    archive = machine.archive(name=f"dipper_pytorch_env-{other}-x86_64-cpu.tar.gz")
+
+    with pytest.raises(ArchiveInvalid, match=f"it is for {other}, and this is "):
+        machine.set_up(archive)
+
+    assert machine.told == []
 
 
 def test_a_missing_archive_is_told(machine):

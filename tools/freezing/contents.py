@@ -36,7 +36,7 @@ _SCIPY_UNUSED = (
 EXCLUDED = (
     *FORBIDDEN,
     *(f"scipy.{name}" for name in _SCIPY_UNUSED),
-    *("duckdb.experimental", "adbc_driver_duckdb", "numpy.f2py", "charset_normalizer"),
+    *("duckdb.experimental", "adbc_driver_duckdb", "charset_normalizer"),
     *("asyncio", "multiprocessing", "distutils", "ensurepip", "idlelib", "lib2to3", "turtle", "curses", "sqlite3"),
     *("xmlrpc", "test", "readline", "attr", "attrs", "cattrs", "doctest", "pdb", "bdb", "tzdata"),
 )

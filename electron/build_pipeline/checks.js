@@ -79,6 +79,6 @@ async function seesTheCall(sidecar, jobFolder) {
     throw new Fault(`the best detection is not the call at ${CALL.startSeconds} s: ${JSON.stringify(detection)}`);
   }
   const picture = Buffer.from(detection.clip?.spectrogram?.base64 ?? "", "base64");
-  if (picture.subarray(1, 4).toString() !== "PNG") throw new Fault("its spectrogram is no PNG");
+  if (picture.subarray(1, 4).toString() !== "PNG") throw new Fault(`it has no spectrogram: ${JSON.stringify(detection.error)}`);
   writeFileSync(join(jobFolder, "best.png"), picture);
 }

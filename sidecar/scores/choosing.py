@@ -8,7 +8,9 @@ from __future__ import annotations
 from rpc.cancel import CancelToken
 from rpc.errors import InvalidParams
 from schemas.detections import ChosenDetection, ExportParams
-from sidecar.scores.questions import clips_of, scores_of, within
+from schemas.scores import PageParams
+from sidecar.scores.page import shown_scores
+from sidecar.scores.questions import Scores
 from sidecar.scores.session import OpenTable
 from survey.paths import path_to_wire
 
@@ -26,33 +28,33 @@ def choose_detections(table: OpenTable, params: ExportParams, token: CancelToken
         The range's ends are swapped, or more than MAX_CHOSEN are in range and there is no limit.
     RequestCancelled
     """
-    position = None if params.class_ is None else table.position(params.class_)
-    chosen = f"({scores_of(table, position)} AND {within(params.score_range)})"
-    few = f"SELECT * FROM {chosen} ORDER BY score DESC, row, class LIMIT {params.limit or MAX_CHOSEN}"
-    query = (
-        f'SELECT path, "start", "end", class, score FROM ({few}) JOIN ({clips_of(table)}) USING (clip) '
-        "ORDER BY score DESC, row, class"
+    page = PageParams(
+        scores_id=table.scores_id,
+        class_=params.class_,
+        score_range=params.score_range,
+        limit=params.limit or MAX_CHOSEN,
     )
-    with table.store.cursor(token) as cursor:
-        if params.limit is None:
-            _refuse_too_many(cursor.execute(f"SELECT count(*) FROM {chosen}").fetchone())
-        rows = cursor.execute(query).fetchall()
-    classes = table.stored.content.classes
-    return tuple(
-        ChosenDetection(
-            path=path_to_wire(table.recordings.find(name)),
-            start_seconds=start,
-            end_seconds=end,
-            class_=classes[number].name,
-            score=score,
-        )
-        for name, start, end, number, score in rows
+    shown, total = shown_scores(table, page, token)
+    if params.limit is None:
+        _refuse_too_many(total)
+    return tuple(_detection(table, shown, index) for index in range(len(shown.row)))
+
+
+def _detection(table: OpenTable, shown: Scores, index: int) -> ChosenDetection:
+    assert shown.classes is not None
+    clips, clip = table.stored.kept.clips, int(shown.clip[index])
+    return ChosenDetection(
+        path=path_to_wire(table.recording(clip)),
+        start_seconds=float(clips.start[clip]),
+        end_seconds=float(clips.end[clip]),
+        class_=table.stored.content.classes[shown.classes[index]].name,
+        score=float(shown.score[index]),
     )
 
 
-def _refuse_too_many(counted: tuple[int] | None) -> None:
-    if counted is not None and counted[0] > MAX_CHOSEN:
+def _refuse_too_many(total: int) -> None:
+    if total > MAX_CHOSEN:
         raise InvalidParams(
-            f"$.scoreRange: {counted[0]} detections are in range, and at most {MAX_CHOSEN} can be exported at once. "
+            f"$.scoreRange: {total} detections are in range, and at most {MAX_CHOSEN} can be exported at once. "
             "Narrow the range, choose a class, or give a limit."
         )

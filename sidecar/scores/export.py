@@ -15,7 +15,7 @@ from rpc.cancel import CancelToken
 from rpc.errors import FileMissing
 from schemas.scores import Exported, ExportParams
 from sidecar.scores.moved import is_windows
-from sidecar.scores.questions import clips_of, scores_of, within
+from sidecar.scores.relations import asked, bounds_sql, clips_sql, scores_sql, within
 from sidecar.scores.session import OpenTable
 from sidecar.scores.wide import write_wide
 from survey.paths import path_from_wire, path_to_wire
@@ -45,7 +45,7 @@ def export_table(table: OpenTable, params: ExportParams, token: CancelToken) -> 
     position = None if params.class_ is None else table.position(params.class_)
     within(params.score_range)
     places = list(table.names_and_places(token))
-    with table.store.cursor(token) as cursor:
+    with asked(table, token, position) as cursor:
         _add_places(cursor, places)
         if params.format == "csv":
             count = write_wide(cursor, table, position, params, path, token)
@@ -58,7 +58,7 @@ def export_table(table: OpenTable, params: ExportParams, token: CancelToken) -> 
 def _chosen(table: OpenTable, position: int | None, params: ExportParams) -> str:
     """A relation of scores. NaN is an absent score to the programs that read text, and in no range."""
     nan = params.format == "parquet" and params.score_range is None
-    return f"({scores_of(table, position, nan=nan)} AND {within(params.score_range)})"
+    return f"({scores_sql(table, position, nan=nan)} AND {within(params.score_range)})"
 
 
 def _add_places(cursor: duckdb.DuckDBPyConnection, places: list[tuple[str, str]]) -> None:
@@ -84,18 +84,20 @@ def _parts(place: str) -> tuple[str, str, str]:
 
 def _add_rows(cursor: duckdb.DuckDBPyConnection, table: OpenTable, chosen: str) -> None:
     """Make the view `export_rows` that formats write from (survey/tables/writing.py)."""
-    schema = table.stored.schema
-    if not table.stored.content.wide:
-        labels, bounds = f"{schema}.labels", f"(SELECT row, class, low, high FROM {schema}.scores)"
-        extra = f"LEFT JOIN {bounds} USING (row, class)"
-    else:
-        names = [summary.name for summary in table.stored.content.classes]
-        cursor.execute("CREATE OR REPLACE TEMP TABLE export_labels (class INTEGER, name VARCHAR, common VARCHAR)")
-        cursor.execute("INSERT INTO export_labels SELECT generate_subscripts($1, 1) - 1, unnest($1), NULL", [names])
-        labels, extra = "export_labels", "CROSS JOIN (SELECT NULL::DOUBLE AS low, NULL::DOUBLE AS high)"
+    names = [summary.name for summary in table.stored.content.classes]
+    commons = list(table.stored.kept.document.commons) or [None] * len(names)
+    cursor.execute("CREATE OR REPLACE TEMP TABLE export_labels (class INTEGER, name VARCHAR, common VARCHAR)")
+    cursor.execute(
+        "INSERT INTO export_labels SELECT generate_subscripts($1, 1) - 1, unnest($1), unnest($2::VARCHAR[])",
+        [names, commons],
+    )
+    bounds, extra = "NULL::DOUBLE AS low, NULL::DOUBLE AS high", ""
+    if table.stored.kept.document.bounded:
+        bounds, extra = "low, high", f"LEFT JOIN ({bounds_sql()}) USING (row, class)"
     cursor.execute(
         "CREATE OR REPLACE TEMP VIEW export_rows AS "
-        'SELECT row, places.path, parent, folder, file, start, "end", labels.name, labels.common, score, low, high '
-        f"FROM {chosen} JOIN ({clips_of(table)}) AS clips USING (clip) JOIN {labels} AS labels USING (class) "
+        'SELECT row, places.path, parent, folder, file, start, "end", labels.name, labels.common, score, '
+        f"{bounds} FROM {chosen} JOIN ({clips_sql(table)}) AS clips USING (clip) "
+        "JOIN export_labels AS labels USING (class) "
         f"JOIN export_places AS places ON clips.path = places.named {extra}"
     )

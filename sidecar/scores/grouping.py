@@ -1,6 +1,7 @@
 """When and where recordings were made, as far as their paths tell, for groups of scores.
 
-What lives here: the site and the beginning of a recording. What must not: SQL of questions, opening recordings.
+What lives here: the site and the beginning of a recording, and the groups that clips belong to. What must not: opening
+recordings, counting.
 
 A site is a folder, seen from the folder that all recordings have in common. Where all of them lie in one folder, it is
 what stands before the time in their names: S1 of S1_20240512_053000.WAV.
@@ -8,51 +9,84 @@ what stands before the time in their names: S1 of S1_20240512_053000.WAV.
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
-import duckdb
 import numpy as np
 
 from survey.metadata import time_from_name
+from survey.tables.columns import Column
+from survey.tables.kept import Clips
+
+Grouping = Literal["file", "site", "date", "hour"]
 
 _EPOCH = datetime(1970, 1, 1)
+_CALENDAR = ((datetime.min - _EPOCH).total_seconds(), (datetime.max - _EPOCH).total_seconds())
+_HOUR = 3600 * 10**6
 _BEFORE_TIME = re.compile(r"^(.+?)[_ -]*(?<!\d)(?:19|20)\d{2}([-_]?)[01]\d\2[0-3]\d(?=[T_ -]|$)")
 """An AudioMoth's own number may hold eight digits, too: 2484510460368C0F_20240512_053000."""
 
 
-def add_groups(cursor: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
-    """Make a view `places(path, site, began)` of recordings; `began` in seconds of the recorder's clock, or NULL."""
-    cursor.register("given_places", _places(tuple(names)))
-    # Names without a time come as NaN, for numpy has no NULL.
-    cursor.execute(
-        "CREATE OR REPLACE TEMP VIEW places AS "
-        "SELECT path, nullif(site, '') AS site, CASE WHEN NOT isnan(began) THEN began END AS began FROM given_places"
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Of every recording its name, the number of its site (-1 for none), and when it began.
+
+    `began` is in seconds of the recorder's clock since 1970, NaN where the name does not tell.
+    """
+
+    names: tuple[str, ...]
+    sites: tuple[str, ...]
+    site: Column
+    began: Column
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Of some clips the number of the group of each, from 0 to `count`; the key of a group by its number."""
+
+    numbers: Column
+    count: int
+    key: Callable[[int], str | None]
+
+
+def places_of(names: Sequence[str]) -> Places:
+    """Where and when the recordings of these names were made."""
+    found = sites_of(names)
+    sites = tuple(sorted({site for site in found.values() if site}))
+    known = {site: number for number, site in enumerate(sites)}
+    return Places(
+        names=tuple(names),
+        sites=sites,
+        site=np.array([known.get(found[name], -1) for name in names], np.int64),
+        began=np.array([_began(name) for name in names], np.float64),
     )
 
 
-@functools.lru_cache(maxsize=4)  # tens of milliseconds for thousands of names, and the same for every question
-def _places(names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    sites = sites_of(names)
-    return {
-        "path": np.array(names, dtype=object),
-        "site": np.array([sites[name] for name in names], dtype=object),
-        "began": np.array([_began(name) for name in names], dtype=np.float64),
-    }
+def groups_of(places: Places, clips: Clips, chosen: Column, by: Grouping) -> Groups:
+    """The groups of the `chosen` clips."""
+    file = clips.file[chosen]
+    if by == "file":
+        return Groups(file, len(places.names), places.names.__getitem__)
+    if by == "site":
+        return Groups(places.site[file] + 1, len(places.sites) + 1, (None, *places.sites).__getitem__)
+    moments = places.began[file] + clips.start[chosen]
+    known = (moments >= _CALENDAR[0]) & (moments <= _CALENDAR[1])
+    hours = np.floor_divide(np.rint(np.where(known, moments, 0) * 1e6), _HOUR).astype(np.int64)
+    if by == "hour":
+        return Groups(np.where(known, hours % 24 + 1, 0), 25, lambda number: f"{number - 1:02}" if number else None)
+    days = hours // 24
+    first = int(days[known].min()) if known.any() else 0
+    numbers = np.where(known, days - first + 1, 0)
+    count = int(numbers.max(initial=0)) + 1
+    return Groups(numbers, count, lambda number: _date(first + number - 1) if number else None)
 
 
-_MOMENT = 'make_timestamp(CAST((began + "start") * 1000000 AS BIGINT))'
-
-GROUP_SQL = {
-    "file": "path",
-    "site": "site",
-    "date": f"TRY(strftime({_MOMENT}, '%Y-%m-%d'))",
-    "hour": f"TRY(strftime({_MOMENT}, '%H'))",
-}
-"""The key of a group, from path, start and the columns of `places`; NULL where a time is beyond all calendars."""
+def _date(day: int) -> str:
+    return (_EPOCH + timedelta(days=day)).date().isoformat()
 
 
 def sites_of(names: Sequence[str]) -> dict[str, str]:

@@ -1,21 +1,21 @@
 """Rows of a table, some at a time.
 
-What lives here: scores/page. What must not: choosing detections to look at (sampling.py).
+What lives here: scores/page. What must not: choosing detections to look at (sampling.py), SQL (leading.py).
 """
 
 from __future__ import annotations
 
-import duckdb
+import numpy as np
 
 from rpc.cancel import CancelToken
 from schemas.scores import Page, PageParams, ScoreRow
-from sidecar.scores.leading import count_cells, scores_of_leading
-from sidecar.scores.questions import clips_of, scores_of, within
+from sidecar.scores.every_class import every_class_page
+from sidecar.scores.leading import dense_page
+from sidecar.scores.questions import Scores, checked_range, scores_of
 from sidecar.scores.session import OpenTable
-from survey.database import literal
+from sidecar.scores.window import window
 from survey.paths import path_to_wire
-
-_Row = tuple[int, int, float, str, float, float]
+from survey.tables.columns import Column
 
 
 def page_of(table: OpenTable, params: PageParams, token: CancelToken) -> Page:
@@ -25,69 +25,59 @@ def page_of(table: OpenTable, params: PageParams, token: CancelToken) -> Page:
     ------
     ScoresNotFound, InvalidParams, RequestCancelled
     """
+    shown, total = shown_scores(table, params, token)
+    return Page(rows=tuple(_row(table, shown, index) for index in range(len(shown.row))), total=total)
+
+
+def shown_scores(table: OpenTable, params: PageParams, token: CancelToken) -> tuple[Scores, int]:
+    """The scores of a page with their classes, and how many fit in all. Raises as `page_of`."""
+    checked_range(params.score_range)
     position = None if params.class_ is None else table.position(params.class_)
-    clips = f"({clips_of(table)})"
-    if params.files is not None:
-        clips = f"(SELECT * FROM {clips} WHERE path IN ({_names(table, params.files, token)}))"
-    chosen = f"({scores_of(table, position)} AND {within(params.score_range)})"
-    if params.files is not None:
-        chosen = f"(SELECT * FROM {chosen} SEMI JOIN {clips} USING (clip))"
-    with table.store.cursor(token) as cursor:
-        leading = scores_of_leading(cursor, table, params)
-        total = _total(cursor, table, params, position, clips)
-        rows: list[_Row] = cursor.execute(
-            _query(params, chosen if leading is None else f"({leading})", clips)
-        ).fetchall()
-    return Page(rows=tuple(_row(table, row) for row in rows), total=total)
+    files = None if params.files is None else _chosen_files(table, params.files, token)
+    if position is None:
+        return (dense_page if table.stored.content.wide else every_class_page)(table, params, files, token)
+    shown, total = _of_class(table, position, params, files, token)
+    return shown.with_classes(np.full(len(shown.row), position)), total
 
 
-def _query(params: PageParams, chosen: str, clips: str) -> str:
-    order = _order(params)
-    columns = 'row, class, score, path, "start", "end"'
-    limit = f"LIMIT {params.limit} OFFSET {params.offset}"
-    if params.sort == "path":
-        return f"SELECT {columns} FROM {chosen} JOIN {clips} USING (clip) ORDER BY {order} {limit}"
-    few = f"(SELECT * FROM {chosen} ORDER BY {order} {limit})"
-    return f"SELECT {columns} FROM {few} JOIN {clips} USING (clip) ORDER BY {order}"
+def _of_class(
+    table: OpenTable, position: int, params: PageParams, files: Column | None, token: CancelToken
+) -> tuple[Scores, int]:
+    scores = scores_of(table, position, token, params.score_range)
+    if files is not None:
+        scores = scores.take(np.flatnonzero(files[table.stored.kept.clips.file[scores.clip]]))
+    last = params.offset + params.limit
+    if scores.ordered and params.sort == "score" and params.descending:
+        return scores.take(slice(params.offset, last)), len(scores.row)
+    return scores.take(window(_keys(table, scores, params), params.offset, last)), len(scores.row)
 
 
-def _total(
-    cursor: duckdb.DuckDBPyConnection, table: OpenTable, params: PageParams, position: int | None, clips: str
-) -> int:
-    """How many scores fit."""
-    classes = table.stored.content.classes
-    if params.score_range is None and params.files is None:
-        return sum(summary.count for summary in (classes if position is None else [classes[position]]))
-    if table.stored.content.wide and position is None:
-        query = count_cells(table, params, clips)
+def _keys(table: OpenTable, scores: Scores, params: PageParams) -> tuple[Column, ...]:
+    """What rows are sorted by, upwards."""
+    clips = table.stored.kept.clips
+    if params.sort == "score":
+        keys: tuple[Column, ...] = (scores.score,)
+    elif params.sort == "row":
+        keys = (scores.row.astype(np.int64),)
     else:
-        asked = "" if params.files is None else f" SEMI JOIN {clips} USING (clip)"
-        chosen = f"({scores_of(table, position)} AND {within(params.score_range)})"
-        query = f"SELECT count(*) FROM {chosen}{asked}"
-    counted = cursor.execute(query).fetchone()
-    return int(counted[0]) if counted else 0
+        keys = (table.file_ranks()[clips.file[scores.clip]], clips.start[scores.clip])
+    return (*(-key for key in keys), scores.row) if params.descending else (*keys, scores.row)
 
 
-def _order(params: PageParams) -> str:
-    way = "DESC" if params.descending else "ASC"
-    keys = {"score": f"score {way}", "path": f'path {way}, "start" {way}', "row": f"row {way}"}
-    return f"{keys[params.sort]}, row, class"
-
-
-def _names(table: OpenTable, files: tuple[str, ...], token: CancelToken) -> str:
-    """What the table itself calls the recordings that a client knows by where they are now."""
+def _chosen_files(table: OpenTable, files: tuple[str, ...], token: CancelToken) -> Column:
+    """Of every recording whether it is among `files`, by its name in the table or by where it is now."""
     wanted = set(files)
-    names = [name for name, now in table.names_and_places(token) if now in wanted or name in wanted]
-    return ", ".join(map(literal, names)) or "NULL"
+    return np.array([now in wanted or name in wanted for name, now in table.names_and_places(token)], np.bool_)
 
 
-def _row(table: OpenTable, row: _Row) -> ScoreRow:
-    number, position, score, name, start, end = row
+def _row(table: OpenTable, shown: Scores, index: int) -> ScoreRow:
+    assert shown.classes is not None
+    clips, clip = table.stored.kept.clips, int(shown.clip[index])
     return ScoreRow(
-        row=number,
-        path=path_to_wire(table.recordings.find(name)),
-        start_seconds=start,
-        end_seconds=end,
-        class_=table.stored.content.classes[position].name,
-        score=score,
+        row=int(shown.row[index]),
+        path=path_to_wire(table.recording(clip)),
+        start_seconds=float(clips.start[clip]),
+        end_seconds=float(clips.end[clip]),
+        class_=table.stored.content.classes[shown.classes[index]].name,
+        score=float(shown.score[index]),
     )

@@ -1,48 +1,124 @@
-"""What is asked of a table, as SQL.
+"""The scores that a question is about, as columns of numbers.
 
-What lives here: the relation of scores, which dense and sparse tables offer alike, and the conditions on it. What
-must not: which detections are chosen (sampling.py), counting (histogram.py, summary.py).
+What lives here: finding them in dense and sparse tables alike, and their ranges. What must not: which of them are
+chosen (window.py, sampling.py), counting (histogram.py, summary.py), SQL (relations.py).
 
 Absent scores and NaN are in no answer.
 """
 
 from __future__ import annotations
 
+import bisect
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
 
+import numpy as np
+
+from rpc.cancel import CancelToken
 from rpc.errors import InvalidParams
 from sidecar.scores.session import OpenTable
+from survey.tables.columns import Column
+from survey.tables.kept import LongScores
+
+_AT_ONCE = 1_000_000
 
 
-def scores_of(table: OpenTable, position: int | None, *, nan: bool = False) -> str:
-    """A query for every score of a class, or of all classes: row, clip, class, score; with `nan`, NaN too.
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Some scores, each with its clip, its row, and the number of its class where they are of several.
 
-    Clips are looked up later, for the few rows that are wanted.
+    `ordered`: the highest first, equal ones in the order of their rows.
     """
-    schema, there = table.stored.schema, "{} IS NOT NULL" if nan else "NOT isnan({})"
-    if not table.stored.content.wide:
-        chosen = "TRUE" if position is None else f"class = {position}"
-        return f"SELECT row, clip, class, score FROM {schema}.scores WHERE {chosen} AND {there.format('score')}"
-    if position is not None:
-        column = f"s{position}"
-        return (
-            f"SELECT row, row AS clip, {position} AS class, {column} AS score FROM {schema}.clips "
-            f"WHERE {there.format(column)}"
-        )
-    count = len(table.stored.content.classes)
-    columns = ", ".join(f"s{index}" for index in range(count))
-    every = f"SELECT row, unnest(range({count})) AS class, unnest([{columns}]) AS score FROM {schema}.clips"
-    return f"SELECT row, row AS clip, class, score FROM ({every}) WHERE {there.format('score')}"
+
+    score: Column
+    clip: Column
+    row: Column
+    classes: Column | None = None
+    ordered: bool = False
+
+    def take(self, chosen: Column | slice) -> Self:
+        """Those at some places, or a part of them."""
+        classes = None if self.classes is None else self.classes[chosen]
+        ordered = self.ordered and isinstance(chosen, slice)
+        return type(self)(self.score[chosen], self.clip[chosen], self.row[chosen], classes, ordered)
+
+    def with_classes(self, classes: Column) -> Self:
+        """The same, their classes known."""
+        return type(self)(self.score, self.clip, self.row, classes, self.ordered)
 
 
-def clips_of(table: OpenTable) -> str:
-    """A query for all clips: clip, path, start, end."""
-    number = "row" if table.stored.content.wide else "clip"
-    return f'SELECT {number} AS clip, path, "start", "end" FROM {table.stored.schema}.clips'
+def scores_of(
+    table: OpenTable, position: int, token: CancelToken, score_range: tuple[float, float] | None = None
+) -> Scores:
+    """The scores of a class within a range, both ends included."""
+    scores = table.stored.kept.scores
+    if scores is not None:
+        return _slice_of(scores, slice(*within_class(table, scores, position, score_range)))
+    with table.store.cursor(token) as cursor:
+        column = cursor.execute(f"SELECT s{position} AS score FROM {table.stored.schema}.clips").fetchnumpy()["score"]
+    column = np.ma.filled(column, math.nan)
+    there = ~np.isnan(column) if score_range is None else (column >= score_range[0]) & (column <= score_range[1])
+    clip = np.flatnonzero(there)
+    rows = table.stored.kept.clips.row
+    assert rows is not None
+    return Scores(column[clip], clip, rows[clip])
 
 
-def within(score_range: tuple[float, float] | None, path: str = "$.scoreRange", column: str = "score") -> str:
-    """The condition that the score in `column` lies in a range, both ends included; `path` is for the error.
+def within_class(
+    table: OpenTable, scores: LongScores, position: int, score_range: tuple[float, float] | None
+) -> tuple[int, int]:
+    """Where the scores of a class of a long table begin and end that lie within a range."""
+    first = int(scores.ends[position])
+    last = first + table.stored.content.classes[position].count
+    if score_range is None:
+        return first, last
+    low, high = score_range
+    begin = bisect.bisect_left(scores.score, -high, first, last, key=_downwards)
+    return begin, bisect.bisect_right(scores.score, -low, begin, last, key=_downwards)
+
+
+def _downwards(score: float) -> float:
+    return -score
+
+
+def _slice_of(scores: LongScores, these: slice) -> Scores:
+    return Scores(scores.score[these], scores.clip[these], scores.row[these], ordered=True)
+
+
+def all_scores(
+    table: OpenTable, scores: LongScores, token: CancelToken, score_range: tuple[float, float] | None
+) -> Iterator[Scores]:
+    """The scores of all classes of a long table within a range, class by class, some at a time.
+
+    Raises
+    ------
+    RequestCancelled
+    """
+    for position in range(len(table.stored.content.classes)):
+        begin, end = within_class(table, scores, position, score_range)
+        for first in range(begin, end, _AT_ONCE):
+            token.raise_if_cancelled()
+            some = _slice_of(scores, slice(first, min(first + _AT_ONCE, end)))
+            yield Scores(some.score, some.clip, some.row, np.full(len(some.score), position), ordered=True)
+
+
+def joined(parts: list[Scores]) -> Scores:
+    """All of `parts`, of all classes, in no order."""
+    if not parts:
+        nothing = np.empty(0, np.int64)
+        return Scores(np.empty(0), nothing, nothing, nothing)
+    return Scores(
+        np.concatenate([part.score for part in parts]),
+        np.concatenate([part.clip for part in parts]),
+        np.concatenate([part.row for part in parts]),
+        np.concatenate([part.classes for part in parts if part.classes is not None]),
+    )
+
+
+def checked_range(score_range: tuple[float, float] | None, path: str = "$.scoreRange") -> tuple[float, float] | None:
+    """`score_range` itself; `path` is for the error.
 
     Raises
     ------
@@ -50,13 +126,8 @@ def within(score_range: tuple[float, float] | None, path: str = "$.scoreRange", 
         The ends are swapped, or no numbers.
     """
     if score_range is None:
-        return "TRUE"
+        return None
     low, high = score_range
     if math.isnan(low) or math.isnan(high) or low > high:
         raise InvalidParams(f"{path}: the lower end ({low:g}) must not be above the upper ({high:g}).")
-    return f"{column} BETWEEN {number(low)} AND {number(high)}"
-
-
-def number(value: float) -> str:
-    """A DOUBLE in SQL, bit for bit."""
-    return f"CAST('{value!r}' AS DOUBLE)"
+    return score_range

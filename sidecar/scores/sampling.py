@@ -1,6 +1,6 @@
 """Choosing detections of a class to look at.
 
-What lives here: the strategies. What must not: rendering (the handler's), SQL of a layout (questions.py).
+What lives here: the strategies. What must not: rendering (the handler's), where scores are (questions.py).
 
 Every strategy is one idea: the scores are dealt into strata (by group, by part of the score range), ordered within
 each (by score, or by chance), and taken in turns, one from each stratum, until there are enough.
@@ -8,12 +8,16 @@ each (by score, or by chance), and taken in turns, one from each stratum, until 
 
 from __future__ import annotations
 
+import numpy as np
+
 from rpc.cancel import CancelToken
 from schemas.detections import Detection, Sample, SampleParams
-from sidecar.scores.grouping import GROUP_SQL, add_groups
-from sidecar.scores.questions import clips_of, number, scores_of, within
+from sidecar.scores.grouping import groups_of
+from sidecar.scores.questions import Scores, checked_range, scores_of
 from sidecar.scores.session import OpenTable
+from sidecar.scores.window import window
 from survey.paths import path_to_wire
+from survey.tables.columns import Column
 
 _BINS = 10
 
@@ -30,64 +34,80 @@ def sample_detections(table: OpenTable, params: SampleParams, token: CancelToken
     InvalidParams
         The range's ends are swapped.
     """
-    chosen = f"({scores_of(table, table.position(params.class_))} AND {within(params.score_range)})"
-    names = () if params.group_by is None else table.names(token)
-    query = (
-        f'SELECT row, score, path, "start", "end" FROM ({_taken(table, chosen, params)}) '
-        f"JOIN ({clips_of(table)}) USING (clip) ORDER BY score DESC, row"
+    position = table.position(params.class_)
+    scores = scores_of(table, position, token, checked_range(params.score_range))
+    taken = scores.take(_taken(table, scores, params))
+    shown = taken.take(window((-taken.score, taken.row), 0, len(taken.row)))
+    detections = tuple(
+        _detection(table, shown, index, params.seconds_when_whole_file) for index in range(len(shown.row))
     )
-    with table.store.cursor(token) as cursor:
-        if params.group_by is not None:
-            add_groups(cursor, names)
-        counted = cursor.execute(f"SELECT count(*) FROM {chosen}").fetchone()
-        rows = cursor.execute(query).fetchall()
-    detections = tuple(_detection(table, row, params.seconds_when_whole_file) for row in rows)
-    return Sample(detections=detections, total=counted[0] if counted else 0)
+    return Sample(detections=detections, total=len(scores.row))
 
 
-def _taken(table: OpenTable, chosen: str, params: SampleParams) -> str:
-    """A query for the rows that are taken: row, clip, score."""
-    chance = f"hash(row, {params.seed})"
-    order = "score DESC, row" if params.strategy == "top" else f"{chance}, row"
-    if params.group_by is None and params.strategy != "stratified":
-        return f"SELECT row, clip, score FROM {chosen} ORDER BY {order} LIMIT {params.count}"
-    rows, strata = chosen, []
+def _taken(table: OpenTable, scores: Scores, params: SampleParams) -> Column:
+    """Where those stand that are taken."""
+    keys = (-scores.score if params.strategy == "top" else _chance(scores.row, params.seed), scores.row)
+    strata = _strata(table, scores, params)
+    if strata is None:
+        return window(keys, 0, params.count)
+    return window((_turns(strata, keys), *keys), 0, params.count)
+
+
+def _chance(rows: Column, seed: int) -> Column:
+    """A number for each row that looks like chance, the same for the same seed: the mixing of splitmix64."""
+    mixed = rows.astype(np.uint64) + np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _strata(table: OpenTable, scores: Scores, params: SampleParams) -> Column | None:
+    """The number of each score's stratum; None when all are in one."""
+    strata: Column | None = None
     if params.group_by is not None:
-        key = GROUP_SQL[params.group_by]
-        placed = f"({clips_of(table)}) LEFT JOIN places USING (path)"
-        rows = f"(SELECT c.row, c.clip, c.score, {key} AS part FROM {chosen} AS c JOIN ({placed}) USING (clip))"
-        strata.append("part")
+        strata = groups_of(table.places(), table.stored.kept.clips, scores.clip, params.group_by).numbers
     if params.strategy == "stratified":
-        rows = f"(SELECT *, {_bin_of_score(*_ends(table, params))} AS bin FROM {rows})"
-        strata.append("bin")
-    turn = f"row_number() OVER (PARTITION BY {', '.join(strata)} ORDER BY {order})"
-    dealt = f"(SELECT *, {turn} AS turn FROM {rows})"
-    return f"SELECT row, clip, score FROM {dealt} ORDER BY turn, {order} LIMIT {params.count}"
+        parts = _part_of_range(scores.score, *_ends(table, scores, params))
+        strata = parts if strata is None else strata.astype(np.int64) * _BINS + parts
+    return strata
 
 
-def _ends(table: OpenTable, params: SampleParams) -> tuple[str, str]:
-    """The lowest and highest finite score, in SQL; those of a whole class are known."""
+def _ends(table: OpenTable, scores: Scores, params: SampleParams) -> tuple[float, float]:
+    """The lowest and highest finite score; those of a whole class are known."""
     summary = table.stored.content.classes[table.position(params.class_)]
     if params.score_range is None and summary.min is not None and summary.max is not None:
-        return number(summary.min), number(summary.max)
-    low, high = (f"{end}(score) FILTER (isfinite(score)) OVER ()" for end in ("min", "max"))
-    return low, high
+        return summary.min, summary.max
+    finite = scores.score[np.isfinite(scores.score)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
 
 
-def _bin_of_score(low: str, high: str) -> str:
+def _part_of_range(scores: Column, low: float, high: float) -> Column:
     """Which part of the range of finite scores a score is in; infinite ones are in the parts at the ends."""
+    if low == high:
+        return np.zeros(len(scores), np.int64)
     # Halves, because the difference of two numbers can be beyond all numbers.
-    share = f"(greatest(least(score, {high}), {low}) / 2 - {low} / 2) / nullif({high} / 2 - {low} / 2, 0)"
-    return f"coalesce(least({_BINS - 1}, CAST(floor({share} * {_BINS}) AS INTEGER)), 0)"
+    shares = (np.clip(scores, low, high) / 2 - low / 2) / (high / 2 - low / 2)
+    return np.minimum(np.floor(shares * _BINS), _BINS - 1).astype(np.int64)
 
 
-def _detection(table: OpenTable, row: tuple[int, float, str, float, float], whole_file_seconds: float) -> Detection:
-    """A row (number, score, path, start, end). Times of 0 and 0 stand for a whole file, shown by its beginning."""
-    number, score, name, start, end = row
+def _turns(strata: Column, keys: tuple[Column, ...]) -> Column:
+    """Which one of its stratum each is, by the order of `keys`."""
+    order = np.lexsort((*reversed(keys), strata))
+    sorted_strata = strata[order]
+    begins = np.flatnonzero(np.concatenate(([True], sorted_strata[1:] != sorted_strata[:-1])))[: len(order)]
+    turns = np.empty(len(order), np.int64)
+    turns[order] = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
+    return turns
+
+
+def _detection(table: OpenTable, shown: Scores, index: int, whole_file_seconds: float) -> Detection:
+    """Times of 0 and 0 stand for a whole file, shown by its beginning."""
+    clips, clip = table.stored.kept.clips, int(shown.clip[index])
+    start, end = float(clips.start[clip]), float(clips.end[clip])
     return Detection(
-        path=path_to_wire(table.recordings.find(name)),
+        path=path_to_wire(table.recording(clip)),
         start_seconds=start,
         end_seconds=whole_file_seconds if start == end == 0 else end,
-        score=score,
-        row=number,
+        score=float(shown.score[index]),
+        row=int(shown.row[index]),
     )

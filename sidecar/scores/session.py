@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
 
 from rpc.cancel import CancelToken
 from rpc.errors import FileMissing, ScoresNotFound
 from schemas.scores import ClassSummary, LoadParams, ScoreTable
+from sidecar.scores.grouping import Places, places_of
 from sidecar.scores.moved import Recordings
 from survey.faults import nearest
 from survey.paths import path_from_wire, path_to_wire
+from survey.tables.columns import Column
 from survey.tables.loading import OnLoading, ignore_loading
 from survey.tables.store import StoredTable, TableStore
 
 _NAMES_SHOWN = 3
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,8 @@ class OpenTable:
     store: TableStore
     recordings: Recordings
     positions: dict[str, int] = field(default_factory=dict)
-    _names: list[str] = field(default_factory=list)
+    _memory: dict[str, Any] = field(default_factory=dict)
+    _remembering: Any = field(default_factory=threading.RLock)
 
     def position(self, name: str) -> int:
         """The number of the class `name`.
@@ -50,17 +57,44 @@ class OpenTable:
         hint = f"Did you mean `{guess}`?" if guess else f"It has {self._some_names()}."
         raise ScoresNotFound(f"{self.path.name} has no class `{name}`.", path=self.path, hint=hint)
 
-    def names(self, token: CancelToken) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """Every recording, by its name in the table."""
-        if not self._names:
-            with self.store.cursor(token) as cursor:
-                rows = cursor.execute(f"SELECT DISTINCT path FROM {self.stored.schema}.clips").fetchall()
-            self._names[:] = [row[0] for row in rows]  # at once: two questions may ask together
-        return tuple(self._names)
+        return self.stored.kept.document.files
+
+    def recording(self, clip: int) -> Path:
+        """Where the recording of a clip is now."""
+        return self.recordings.find(self.names()[self.stored.kept.clips.file[clip]])
+
+    def places(self) -> Places:
+        """When and where every recording was made."""
+        return self.remembered("places", lambda: places_of(self.names()))
+
+    def file_ranks(self) -> Column:
+        """The place of every recording among all of them in alphabetical order."""
+        return self.remembered("file ranks", lambda: _ranks(np.array(self.names(), dtype=object)))
+
+    def clip_ranks(self) -> Column:
+        """The place of every clip among all of them by recording and start; clips that begin together share one."""
+        clips = self.stored.kept.clips
+        return self.remembered("clip ranks", lambda: _ranks(clips.start, self.file_ranks()[clips.file]))
+
+    def clips_by_row(self) -> Column:
+        """The clips of a dense table in the order of their rows."""
+        rows = self.stored.kept.clips.row
+        assert rows is not None
+        return self.remembered("clips by row", lambda: np.argsort(rows, kind="stable"))
+
+    def remembered(self, what: str, find: Callable[[], T]) -> T:
+        """What `find` finds, which is asked only once while the table is open."""
+        with self._remembering:
+            if what not in self._memory:
+                self._memory[what] = find()
+            found: T = self._memory[what]
+        return found
 
     def names_and_places(self, token: CancelToken) -> Iterator[tuple[str, str]]:
         """Every recording: its name in the table, and where it is now, as clients know it."""
-        for name in self.names(token):
+        for name in self.names():
             token.raise_if_cancelled()
             yield name, path_to_wire(self.recordings.find(name))
 
@@ -141,6 +175,17 @@ class ScoreSession:
         with self._lock:
             self._tables.clear()
         self._store.close_all()
+
+
+def _ranks(*keys: Column) -> Column:
+    """The place of each among all, by the last of the keys and then those before it; equal ones share a place."""
+    order = np.lexsort(keys)
+    changes = np.zeros(len(order), np.bool_)
+    for key in keys:
+        changes[1:] |= key[order][1:] != key[order][:-1]
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = np.cumsum(changes)
+    return ranks
 
 
 def _described(table: OpenTable, missing: int | None) -> ScoreTable:

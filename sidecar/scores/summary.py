@@ -6,15 +6,19 @@ What lives here: scores/summary. What must not: where the times and places come 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+
+import numpy as np
 
 from rpc.cancel import CancelToken
 from schemas.scores import Summary, SummaryGroup, SummaryParams
-from sidecar.scores.grouping import GROUP_SQL, add_groups
-from sidecar.scores.questions import clips_of, number, scores_of
+from sidecar.scores.grouping import Grouping, groups_of
+from sidecar.scores.questions import Scores, all_scores, scores_of, within_class
+from sidecar.scores.relations import asked, number
 from sidecar.scores.session import OpenTable
 from survey.paths import path_to_wire
 
-_Row = tuple[str, int, float]
+_Counts = dict[str | None, tuple[int, float]]
 
 
 def summary_of(table: OpenTable, params: SummaryParams, token: CancelToken) -> Summary:
@@ -25,39 +29,83 @@ def summary_of(table: OpenTable, params: SummaryParams, token: CancelToken) -> S
     ScoresNotFound, RequestCancelled
     """
     position = None if params.class_ is None else table.position(params.class_)
-    reached = "TRUE" if params.threshold is None else f"score >= {number(params.threshold)}"
-    chosen = f"({scores_of(table, position)} AND {reached})"
     if params.by == "class":
-        return Summary(groups=_by_class(table, position, chosen, token))
-    names = table.names(token)
-    counted = (
-        f"SELECT {GROUP_SQL[params.by]} AS key, count(*), max(score) FROM {chosen} "
-        f"JOIN ({clips_of(table)}) USING (clip) LEFT JOIN places USING (path) GROUP BY key ORDER BY key NULLS LAST"
-    )
-    with table.store.cursor(token) as cursor:
-        add_groups(cursor, names)
-        rows = cursor.execute(counted).fetchall()
-    return Summary(groups=tuple(_group(*row) for row in (_by_place(table, rows) if params.by == "file" else rows)))
+        return Summary(groups=_by_class(table, position, params.threshold, token))
+    found: _Counts = {}
+    by = params.by
+    for scores in _reached(table, position, params.threshold, token):
+        _count(table, scores, by, found)
+    if params.by == "file":
+        found = _by_place(table, found)
+    keys = sorted(found, key=lambda key: (key is None, key))
+    return Summary(groups=tuple(SummaryGroup(key=key, count=found[key][0], max=found[key][1]) for key in keys))
 
 
-def _by_place(table: OpenTable, rows: list[_Row]) -> list[_Row]:
+def _reached(table: OpenTable, position: int | None, threshold: float | None, token: CancelToken) -> Iterator[Scores]:
+    """The scores that count, some at a time."""
+    least = None if threshold is None else (threshold, math.inf)
+    kept = table.stored.kept.scores
+    if position is None and kept is not None:
+        yield from all_scores(table, kept, token, least)
+        return
+    for which in range(len(table.stored.content.classes)) if position is None else (position,):
+        token.raise_if_cancelled()
+        yield scores_of(table, which, token, least)
+
+
+def _count(table: OpenTable, scores: Scores, by: Grouping, found: _Counts) -> None:
+    """Add what the groups have of `scores` to `found`."""
+    groups = groups_of(table.places(), table.stored.kept.clips, scores.clip, by)
+    counts = np.bincount(groups.numbers, minlength=groups.count)
+    highest = np.full(groups.count, -math.inf)
+    np.maximum.at(highest, groups.numbers, scores.score)
+    for group in np.flatnonzero(counts).tolist():
+        key = groups.key(group)
+        count, high = found.get(key, (0, -math.inf))
+        found[key] = (count + int(counts[group]), max(high, float(highest[group])))
+
+
+def _by_place(table: OpenTable, found: _Counts) -> _Counts:
     """Groups by a recording's name in the table as groups by where it is now: several names may be one place."""
-    places: dict[str, tuple[int, float]] = {}
-    for name, count, high in rows:
+    places: _Counts = {}
+    for name, (count, high) in found.items():
+        assert name is not None
         place = path_to_wire(table.recordings.find(name))
         known, highest = places.get(place, (0, -math.inf))
         places[place] = (known + count, max(highest, high))
-    return [(place, *found) for place, found in sorted(places.items())]
+    return places
 
 
-def _by_class(table: OpenTable, position: int | None, chosen: str, token: CancelToken) -> tuple[SummaryGroup, ...]:
-    classes = table.stored.content.classes
-    with table.store.cursor(token) as cursor:
-        rows = cursor.execute(f"SELECT class, count(*), max(score) FROM {chosen} GROUP BY class").fetchall()
-    found = {row[0]: row[1:] for row in rows}
-    wanted = range(len(classes)) if position is None else (position,)
-    return tuple(_group(classes[index].name, *found.get(index, (0, None))) for index in wanted)
+def _by_class(
+    table: OpenTable, position: int | None, threshold: float | None, token: CancelToken
+) -> tuple[SummaryGroup, ...]:
+    wanted = tuple(range(len(table.stored.content.classes))) if position is None else (position,)
+    counts = (_counts_of_columns if table.stored.content.wide else _counts_of_parts)(table, wanted, threshold, token)
+    names = [table.stored.content.classes[which].name for which in wanted]
+    return tuple(
+        SummaryGroup(key=name, count=count, max=high) for name, (count, high) in zip(names, counts, strict=True)
+    )
 
 
-def _group(key: str | None, count: int, high: float | None) -> SummaryGroup:
-    return SummaryGroup(key=key, count=count, max=high)
+def _counts_of_columns(
+    table: OpenTable, wanted: tuple[int, ...], threshold: float | None, token: CancelToken
+) -> list[tuple[int, float | None]]:
+    reached = "TRUE" if threshold is None else f"score >= {number(threshold)}"
+    asked_of = " UNION ALL ".join(
+        f"SELECT {which} AS class, count(*), max(score) FROM "
+        f"(SELECT s{which} AS score FROM {table.stored.schema}.clips) WHERE NOT isnan(score) AND {reached}"
+        for which in wanted
+    )
+    with asked(table, token) as cursor:
+        rows = cursor.execute(f"{asked_of} ORDER BY class").fetchall()
+    return [(count, high) for _, count, high in rows]
+
+
+def _counts_of_parts(
+    table: OpenTable, wanted: tuple[int, ...], threshold: float | None, _token: CancelToken
+) -> list[tuple[int, float | None]]:
+    scores = table.stored.kept.scores
+    assert scores is not None
+    least = None if threshold is None else (threshold, math.inf)
+    parts = [within_class(table, scores, which, least) for which in wanted]
+    return [(end - begin, float(scores.score[begin]) if begin < end else None) for begin, end in parts]

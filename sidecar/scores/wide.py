@@ -17,7 +17,7 @@ import numpy as np
 
 from rpc.cancel import CancelToken
 from schemas.scores import ExportParams
-from sidecar.scores.questions import clips_of, scores_of, within
+from sidecar.scores.relations import clips_sql, scores_sql, within
 from sidecar.scores.session import OpenTable
 from survey.tables import opensoundscape
 from survey.tables.canonical import MAX_WIDE
@@ -59,7 +59,7 @@ def write_wide(
 def _refuse_two_in_a_cell(
     cursor: duckdb.DuckDBPyConnection, table: OpenTable, position: int | None, params: ExportParams
 ) -> None:
-    chosen = f"({scores_of(table, position, nan=True)} AND {within(params.score_range)})"
+    chosen = f"({scores_sql(table, position, nan=True)} AND {within(params.score_range)})"
     found = cursor.execute(f"SELECT class FROM {chosen} GROUP BY class, clip HAVING count(*) > 1 LIMIT 1").fetchone()
     name = None if found is None else (table.stored.content.classes[found[0]].name,)
     refuse_first(name, "has several scores for one clip, which a table with a column per class cannot hold.")
@@ -67,7 +67,7 @@ def _refuse_two_in_a_cell(
 
 def _shares(cursor: duckdb.DuckDBPyConnection, table: OpenTable, class_count: int, token: CancelToken) -> Iterator[str]:
     """Conditions that choose some clips each, one after the other all of them."""
-    whole = cursor.execute(f"SELECT min(clip), max(clip) FROM ({clips_of(table)})").fetchone()
+    whole = cursor.execute(f"SELECT min(clip), max(clip) FROM ({clips_sql(table)})").fetchone()
     assert whole is not None
     if whole[0] is None:
         return
@@ -83,10 +83,10 @@ def _filled_rows(
 ) -> Iterator[list[object]]:
     """The rows of a sparse table with thousands of classes, whose columns DuckDB would need a gigabyte for."""
     everything = params.score_range is None
-    chosen = f"SELECT clip, class, score FROM ({scores_of(table, None, nan=True)} AND {within(params.score_range)})"
+    chosen = f"SELECT clip, class, score FROM ({scores_sql(table, None, nan=True)} AND {within(params.score_range)})"
     for these in shares:
         clips = cursor.execute(
-            f'SELECT clip, places.path, start, "end" FROM ({clips_of(table)}) AS clips '
+            f'SELECT clip, places.path, start, "end" FROM ({clips_sql(table)}) AS clips '
             f"JOIN export_places AS places ON clips.path = places.named WHERE {these} ORDER BY clip"
         ).fetchall()
         scores = cursor.execute(f"SELECT * FROM ({chosen}) WHERE {these} ORDER BY clip").fetchnumpy()
@@ -104,7 +104,7 @@ def _rows_between(table: OpenTable, positions: range, params: ExportParams, thes
     columns = ", ".join(f"s{index}" for index in positions)
     cells = _dense_cells if table.stored.content.wide else _sparse_cells
     everything = params.class_ is None and params.score_range is None
-    clips = f"SELECT * FROM ({clips_of(table)}) WHERE {these}"
+    clips = f"SELECT * FROM ({clips_sql(table)}) WHERE {these}"
     return (
         f'SELECT places.path, "start", "end", {columns} FROM ({clips}) AS clips '
         f"JOIN export_places AS places ON clips.path = places.named "
@@ -121,7 +121,7 @@ def _dense_cells(table: OpenTable, positions: Sequence[int], params: ExportParam
 def _sparse_cells(table: OpenTable, positions: range, params: ExportParams, these: str) -> str:
     """NOTE: aggregates with a condition for each class would take time by scores times classes; PIVOT does not."""
     one = positions[0] if len(positions) == 1 else None
-    chosen = f"SELECT clip, class, score FROM ({scores_of(table, one, nan=True)} AND {within(params.score_range)})"
+    chosen = f"SELECT clip, class, score FROM ({scores_sql(table, one, nan=True)} AND {within(params.score_range)})"
     listed = ", ".join(map(str, positions))
     columns = ", ".join(f'"{index}" AS s{index}' for index in positions)
     return (

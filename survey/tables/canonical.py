@@ -1,17 +1,14 @@
-"""The one form that every score table becomes, as tables of a DuckDB database.
+"""The one form that every score table becomes.
 
-    wide     clips(row, path, start, end, s0, s1, ...)     a column per class
-    long     clips(clip, path, start, end)                 and
-             scores(class, clip, score, row, low, high)    by class, highest score first, and
-             labels(class, name, common, code)
+    wide     a column per class, in a DuckDB table (wide.py): clips(row, path, start, end, s0, s1, ...)
+    long     a row per score, by class, the highest first, as columns of numbers (long.py)
 
-    meta(document)   one row: the JSON of a TableContent
-
-What lives here: the shape, and what every format checks of its rows. What must not: any one format.
+What lives here: what is known of a table besides its scores, and what every format checks of its rows. What must not:
+any one format.
 
 `row` counts the rows of the source from 0, `start` and `end` are seconds from the start of the recording, (0, 0)
 for a whole file. Scores are DOUBLE; NULL is an absent score. `low` and `high` are a call's bounds in Hz, `common` and
-`code` other names of a class, all NULL where the source has none.
+`code` other names of a class, where the source has them.
 
 A dense table stays wide: turned long it would cost four times the time and more than twice the memory to load. But one
 of more than MAX_WIDE classes is turned long, because every column costs a block of the database.
@@ -19,26 +16,23 @@ of more than MAX_WIDE classes is turned long, because every column costs a block
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import math
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
 import duckdb
 import msgspec
 
-from rpc.decoders import decoder_for
 from rpc.errors import FormatUnknown
 from schemas.scores import ClassSummary, RowProblem, TableFormat
-from survey.database import literal
 from survey.tables.sources import MAX_PROBLEMS, Source
 
-CANONICAL_VERSION = 4
+CANONICAL_VERSION = 5
 MAX_WIDE = 1000
-_ROOMY = "1500MB"
-_CLASSES_PER_QUERY = 200
 _NAMES_SHOWN = 5
 _COLUMNS_SHOWN = 12
 
@@ -58,17 +52,38 @@ class TableContent(msgspec.Struct, kw_only=True, frozen=True):
     problems: tuple[RowProblem, ...]
 
 
-def write_content(cursor: duckdb.DuckDBPyConnection, schema: str, content: TableContent) -> None:
-    """Keep `content` beside the rows."""
-    cursor.execute(f"CREATE TABLE {schema}.meta AS SELECT {literal(msgspec.json.encode(content).decode())} AS document")
+class Document(msgspec.Struct, kw_only=True, frozen=True):
+    """A table but for its numbers. `files` are the recordings by their names in the table, in the order of their rows.
+
+    `clips` counts clips that have a row. Of long tables, `held` counts the scores of each class, NaN too; `commons` and
+    `codes` are other names of the classes; `bounded` tells that scores have bounds in Hz.
+    """
+
+    content: TableContent
+    files: tuple[str, ...]
+    clips: int
+    held: tuple[int, ...] = ()
+    commons: tuple[str | None, ...] = ()
+    codes: tuple[str | None, ...] = ()
+    bounded: bool = False
+
+    def with_problems(self, problems: Iterable[RowProblem]) -> Document:
+        """The same, with other problems: the first MAX_PROBLEMS of these."""
+        told = tuple(itertools.islice(problems, MAX_PROBLEMS))
+        return msgspec.structs.replace(self, content=msgspec.structs.replace(self.content, problems=told))
 
 
-def read_content(cursor: duckdb.DuckDBPyConnection, schema: str) -> TableContent:
-    """What `write_content` kept."""
-    row = cursor.execute(f"SELECT document FROM {schema}.meta").fetchone()
-    assert row is not None
-    content: TableContent = decoder_for(TableContent).decode(row[0])
-    return content
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a table is written: `schema` takes the clips of a wide one, `folder` all columns; `spill` what must wait.
+
+    `path` is the source, for errors.
+    """
+
+    path: Path
+    schema: str
+    folder: Path
+    spill: Path
 
 
 def refuse_duplicates(source: Source, classes: tuple[str, ...]) -> None:
@@ -201,115 +216,3 @@ def _lacks(start: float | None, end: float | None, *, unnamed: bool) -> str:
     if start is None or end is None:
         return "has no times"
     return "names no class" if unnamed else "has no score"
-
-
-WIDE_STAGING = "wide_staging"
-"""A table of row, path, start, end and `scores`, the list of all scores of a clip: where long tables come from."""
-
-
-def fill_long(cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[str, ...]) -> None:
-    """Turn WIDE_STAGING long, into `schema`."""
-    add_labels(cursor, schema, names)
-    cursor.execute(
-        f'CREATE TABLE {schema}.clips AS SELECT row AS clip, path, "start", "end" FROM {WIDE_STAGING} ORDER BY row'
-    )
-    every = f"SELECT row, unnest(range({len(names)})) AS class, unnest(scores) AS score FROM {WIDE_STAGING}"
-    cursor.execute(
-        f"CREATE TABLE {schema}.scores AS SELECT CAST(class AS INTEGER) AS class, row AS clip, score, row, "
-        f"NULL::DOUBLE AS low, NULL::DOUBLE AS high FROM ({every}) WHERE score IS NOT NULL "
-        "ORDER BY class, score DESC, row"
-    )
-    cursor.execute(f"DROP TABLE {WIDE_STAGING}")
-
-
-def add_labels(
-    cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[str, ...], known: str = "SELECT NULL, NULL, NULL"
-) -> None:
-    """Number the classes in the order of `names`. `known` is a query for name, common and code."""
-    cursor.execute(f"CREATE TABLE {schema}.labels (class INTEGER, name VARCHAR, common VARCHAR, code VARCHAR)")
-    cursor.execute(
-        f"INSERT INTO {schema}.labels SELECT class, names.name, common, code "
-        "FROM (SELECT generate_subscripts($1, 1) - 1 AS class, unnest($1) AS name) AS names "
-        f"LEFT JOIN ({known}) AS known(name, common, code) ON names.name = known.name ORDER BY class",
-        [list(names)],
-    )
-
-
-@contextlib.contextmanager
-def unordered(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Rows need not stay in the order in which they are read, so that all threads write at once."""
-    cursor.execute("SET preserve_insertion_order = false")
-    try:
-        yield
-    finally:
-        cursor.execute("SET preserve_insertion_order = true")
-
-
-@contextlib.contextmanager
-def roomy(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """More memory on paper, for one thread: DuckDB reserves for thousands of columns several times what it uses."""
-    before = cursor.execute("SELECT current_setting('memory_limit'), current_setting('threads')").fetchone()
-    assert before is not None
-    cursor.execute(f"SET memory_limit = '{_ROOMY}'")
-    cursor.execute("SET threads = 1")
-    try:
-        yield
-    finally:
-        cursor.execute(f"SET memory_limit = '{before[0]}'")
-        cursor.execute(f"SET threads = {before[1]}")
-
-
-_Row = tuple[int, float | None, float | None, float | None]
-
-
-def summarise_wide(cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[str, ...]) -> tuple[ClassSummary, ...]:
-    """Count and range of each class, some hundred classes a query."""
-    rows: list[_Row] = []
-    for first in range(0, len(names), _CLASSES_PER_QUERY):
-        columns = [f"s{index}" for index in range(first, min(first + _CLASSES_PER_QUERY, len(names)))]
-        found = _aggregate(cursor, schema, columns, _PLAIN)
-        # Conditions make an aggregate a hundred times as slow: only classes that hold NaN or infinities need them.
-        odd = [index for index, row in enumerate(found) if not _is_finite(row)]
-        careful = _aggregate(cursor, schema, [columns[index] for index in odd], _CAREFUL) if odd else []
-        for index, row in zip(odd, careful, strict=True):
-            found[index] = row
-        rows += found
-    return tuple(_summary(name, row) for name, row in zip(names, rows, strict=True))
-
-
-def summarise_long(cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[str, ...]) -> tuple[ClassSummary, ...]:
-    """Count and range of each class; one without any score is there too, with a count of 0."""
-    query = f"SELECT class, {{}} FROM {schema}.scores WHERE {{}} GROUP BY class"
-    plain = cursor.execute(query.format(_PLAIN.format(score="score"), "TRUE")).fetchall()
-    found: dict[int, _Row] = {row[0]: row[1:] for row in plain}
-    odd = [str(index) for index, row in found.items() if not _is_finite(row)]
-    if odd:
-        careful = query.format(_CAREFUL.format(score="score"), f"class IN ({', '.join(odd)})")
-        found |= {row[0]: row[1:] for row in cursor.execute(careful).fetchall()}
-    return tuple(_summary(name, found.get(index, (0, None, None, None))) for index, name in enumerate(names))
-
-
-_PLAIN = "count({score}), min({score}), max({score}), avg({score})"
-_CAREFUL = (
-    "count({score}) FILTER (NOT isnan({score})), min({score}) FILTER (isfinite({score})), "
-    "max({score}) FILTER (isfinite({score})), avg({score}) FILTER (isfinite({score}))"
-)
-"""NaN counts as absent; infinite scores count, but the range and the mean are those of the finite ones."""
-
-
-def _aggregate(cursor: duckdb.DuckDBPyConnection, schema: str, columns: list[str], aggregates: str) -> list[_Row]:
-    """Four numbers for each of `columns`."""
-    asked = ", ".join(aggregates.format(score=column) for column in columns)
-    row = cursor.execute(f"SELECT {asked} FROM {schema}.clips").fetchone()
-    assert row is not None
-    return [row[4 * index : 4 * index + 4] for index in range(len(columns))]
-
-
-def _is_finite(row: _Row) -> bool:
-    """Whether no NaN and no infinity went into a row; DuckDB sorts NaN above all else."""
-    return all(value is None or math.isfinite(value) for value in row)
-
-
-def _summary(name: str, row: _Row) -> ClassSummary:
-    count, low, high, mean = row
-    return ClassSummary(name=name, count=count, min=low, max=high, mean=mean)

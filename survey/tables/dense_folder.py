@@ -12,22 +12,14 @@ import duckdb
 import msgspec
 
 from rpc.errors import FormatUnknown, RequestFailed
-from schemas.scores import RowProblem
+from schemas.scores import RowProblem, TableFormat
 from survey.tables import opensoundscape
-from survey.tables.canonical import (
-    MAX_WIDE,
-    WIDE_STAGING,
-    TableContent,
-    drop_unusable_clips,
-    fill_long,
-    refuse_duplicates,
-    roomy,
-    summarise_long,
-    summarise_wide,
-)
+from survey.tables.canonical import MAX_WIDE, Document, Target, drop_unusable_clips, refuse_duplicates
 from survey.tables.loading import Loading
+from survey.tables.long import fill_from_wide
 from survey.tables.opensoundscape import Columns
-from survey.tables.sources import MAX_PROBLEMS, NotUtf8, Source, TextSource
+from survey.tables.sources import NotUtf8, Source, TextSource
+from survey.tables.wide import WIDE_STAGING, roomy, wide_document
 
 Recogniser = Callable[[Path], tuple[Source, Columns] | None]
 Table = tuple[Source, Columns]
@@ -35,12 +27,12 @@ Table = tuple[Source, Columns]
 
 def read(
     cursor: duckdb.DuckDBPyConnection,
-    schema: str,
+    target: Target,
     paths: tuple[Path, ...],
     recognise: Recogniser,
     loading: Loading,
-) -> TableContent:
-    """Fill `schema` (canonical.py) from all of `paths` that are dense tables, with times or all without, as the first.
+) -> Document:
+    """Fill `target` from all of `paths` that are dense tables, with times or all without, as the first.
 
     Raises
     ------
@@ -55,28 +47,21 @@ def read(
         raise FormatUnknown(f"There are no tables of scores in {paths[0].parent}.", path=paths[0].parent)
     names = tuple(dict.fromkeys(name for source, columns in tables for name in _classes(source, columns)))
     wide = len(names) <= MAX_WIDE
-    _create(cursor, schema, len(names), wide=wide)
+    _create(cursor, target.schema, len(names), wide=wide)
     rows = 0
     for table in tables:
         loading.stage(0.9 / len(tables))
-        rows, found = _add(cursor, schema, table, names, rows, wide=wide)
+        rows, found = _add(cursor, target.schema, table, names, rows, wide=wide)
         problems += found
-    if not wide:
-        fill_long(cursor, schema, names)
-    counted = cursor.execute(f"SELECT count(*), count(DISTINCT path) FROM {schema}.clips").fetchone()
-    clips, files = counted or (0, 0)
-    if not clips:
+    format: TableFormat = "opensoundscape" if tables[0][1].start is not None else "simple"
+    if wide:
+        document = wide_document(cursor, target, names, format, ())
+    else:
+        document = fill_from_wide(cursor, target, names, (format, "dense"), loading, 0.1)
+    if not document.clips:
         reason = problems[0].message if problems else "They hold a header, but no rows."
         raise FormatUnknown(f"No row of the tables in {paths[0].parent} could be read. {reason}", path=paths[0].parent)
-    return TableContent(
-        format="opensoundscape" if tables[0][1].start is not None else "simple",
-        layout="dense",
-        wide=wide,
-        clip_count=clips,
-        file_count=files,
-        classes=summarise_wide(cursor, schema, names) if wide else summarise_long(cursor, schema, names),
-        problems=tuple(problems[:MAX_PROBLEMS]),
-    )
+    return document.with_problems(problems)
 
 
 def _recognised(

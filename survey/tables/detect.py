@@ -25,7 +25,7 @@ from survey.tables import (
     raven,
     sparse,
 )
-from survey.tables.canonical import TableContent, refuse_header_alone, some_names
+from survey.tables.canonical import Document, Target, refuse_header_alone, some_names
 from survey.tables.loading import Loading
 from survey.tables.meaning import Meaning
 from survey.tables.opensoundscape import Columns
@@ -69,10 +69,8 @@ def files_of(path: Path) -> tuple[Path, ...]:
     return tables
 
 
-def read_table(
-    cursor: duckdb.DuckDBPyConnection, schema: str, path: Path, wanted: Wanted, loading: Loading
-) -> TableContent:
-    """Read the table at `path`, of the format `wanted` or of whichever fits, into `schema` (canonical.py).
+def read_table(cursor: duckdb.DuckDBPyConnection, target: Target, wanted: Wanted, loading: Loading) -> Document:
+    """Read the table at the target's path, of the format `wanted` or of whichever fits.
 
     Raises
     ------
@@ -80,28 +78,30 @@ def read_table(
         None fits, with the columns found; or nothing in it can be read.
     FileMissing, PermissionRefused, RequestCancelled
     """
+    path = target.path
     scores = job.scores_folder_of(path) if path.is_dir() else None
     if scores is not None and wanted in ("auto", "job"):
-        return job.read(cursor, schema, scores, loading)
+        return job.read(cursor, target, scores, loading)
     if wanted == "job":
         raise FormatUnknown(f"{path} is not the folder of a job.", path=path)
     if path.is_dir():
-        return _read_folder(cursor, schema, path, wanted, loading)
+        return _read_folder(cursor, target, wanted, loading)
     source = _source(path, cursor)
     meaning = _sparse_meaning(source, wanted)
+    if meaning is not None and isinstance(source, ParquetSource):
+        return sparse.read_parquet(cursor, target, source, meaning, loading)
     if meaning is not None:
-        return sparse.read(cursor, schema, [(source, meaning)], loading)
-    return _read_dense(cursor, schema, source, wanted, loading)
+        return sparse.read(cursor, target, [(source, meaning)], loading)
+    return _read_dense(cursor, target, source, wanted, loading)
 
 
-def _read_folder(
-    cursor: duckdb.DuckDBPyConnection, schema: str, path: Path, wanted: Wanted, loading: Loading
-) -> TableContent:
-    content = folder.read(cursor, schema, path, lambda file: _recognise_sparse(file, wanted, cursor), loading)
-    if content is not None:
-        return content
+def _read_folder(cursor: duckdb.DuckDBPyConnection, target: Target, wanted: Wanted, loading: Loading) -> Document:
+    path = target.path
+    document = folder.read(cursor, target, path, lambda file: _recognise_sparse(file, wanted, cursor), loading)
+    if document is not None:
+        return document
     tables = folder.tables_in(path)
-    return dense_folder.read(cursor, schema, tables, lambda file: _recognise_dense(file, wanted, cursor), loading)
+    return dense_folder.read(cursor, target, tables, lambda file: _recognise_dense(file, wanted, cursor), loading)
 
 
 def _recognise_sparse(path: Path, wanted: Wanted, cursor: duckdb.DuckDBPyConnection) -> tuple[Source, Meaning] | None:
@@ -139,17 +139,17 @@ def _dense_columns(source: Source, wanted: Wanted) -> Columns | None:
 
 
 def _read_dense(
-    cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, wanted: Wanted, loading: Loading
-) -> TableContent:
+    cursor: duckdb.DuckDBPyConnection, target: Target, source: Source, wanted: Wanted, loading: Loading
+) -> Document:
     columns = _dense_columns(source, wanted)
     if columns is None:
         raise _unknown(source, wanted)
     try:
-        return opensoundscape.read(cursor, schema, source, columns, loading)
+        return opensoundscape.read(cursor, target, source, columns, loading)
     except NotUtf8:
         assert isinstance(source, TextSource)
-        cursor.execute(f"DROP TABLE IF EXISTS {schema}.clips")
-        return opensoundscape.read(cursor, schema, source.as_latin1(), columns, loading)
+        cursor.execute(f"DROP TABLE IF EXISTS {target.schema}.clips")
+        return opensoundscape.read(cursor, target, source.as_latin1(), columns, loading)
 
 
 def _unknown(source: Source, wanted: Wanted) -> FormatUnknown:

@@ -9,16 +9,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
-import msgspec
 
 from rpc.errors import RequestFailed
 from schemas.scores import RowProblem
 from survey.paths import natural_key
 from survey.tables import sparse
-from survey.tables.canonical import TableContent
+from survey.tables.canonical import Document, Target
 from survey.tables.loading import Loading
 from survey.tables.meaning import Meaning
-from survey.tables.sources import MAX_PROBLEMS, Source
+from survey.tables.sources import Source
 
 _ENDINGS = (".csv", ".txt", ".tsv", ".parquet", ".csv.gz", ".txt.gz", ".tsv.gz")
 
@@ -33,9 +32,9 @@ def tables_in(folder: Path) -> tuple[Path, ...]:
 
 
 def read(
-    cursor: duckdb.DuckDBPyConnection, schema: str, folder: Path, recognise: Recogniser, loading: Loading
-) -> TableContent | None:
-    """Fill `schema` (canonical.py) from the tables in `folder`. The first that is recognised decides on the format.
+    cursor: duckdb.DuckDBPyConnection, target: Target, folder: Path, recognise: Recogniser, loading: Loading
+) -> Document | None:
+    """Fill `target` from the tables in `folder`. The first that is recognised decides on the format.
 
     None when no table has a row per score.
 
@@ -62,8 +61,8 @@ def read(
                 message = f"{source.path.name} was left out: it is of the format {meaning.format}, the others {kind}."
                 skipped.append(RowProblem(row=0, message=message))
 
-    content = sparse.read(cursor, schema, same(), loading, named=True)
-    return msgspec.structs.replace(content, problems=(*skipped, *content.problems)[:MAX_PROBLEMS])
+    document = sparse.read(cursor, target, same(), loading, named=True)
+    return document.with_problems((*skipped, *document.content.problems))
 
 
 def _recognised(

@@ -14,28 +14,30 @@ import csv
 from pathlib import Path
 
 import duckdb
+import msgspec
 
 from rpc.errors import FormatUnknown
 from schemas.scores import RowProblem
 from survey.job_folder import JobFolder
 from survey.parts import Part, peek_parts
 from survey.tables import sparse
-from survey.tables.canonical import (
-    MAX_WIDE,
-    WIDE_STAGING,
-    TableContent,
-    fill_long,
-    roomy,
-    summarise_long,
-    summarise_wide,
-)
+from survey.tables.canonical import MAX_WIDE, Document, Target
 from survey.tables.loading import Loading
+from survey.tables.long import fill_from_rows, fill_from_wide
 from survey.tables.meaning import Meaning
 from survey.tables.sources import MAX_PROBLEMS, ParquetSource
+from survey.tables.wide import WIDE_STAGING, roomy, wide_document
 
 _KEYS = 3
-_SPARSE_PART = Meaning(
-    format="job", path="c0", start="c1", end="c2", name="c3", score="c4", numbers=frozenset({1, 2, 4})
+_ROWS_BY_SCORE = Meaning(
+    format="job",
+    path="c0",
+    start="c1",
+    end="c2",
+    name="c3",
+    score="c4",
+    numbers=frozenset({1, 2, 4}),
+    keep="c4 IS NOT NULL",
 )
 
 
@@ -46,8 +48,8 @@ def scores_folder_of(path: Path) -> Path | None:
     return path if path.is_dir() and any(path.glob("part-*.parquet")) else None
 
 
-def read(cursor: duckdb.DuckDBPyConnection, schema: str, folder: Path, loading: Loading) -> TableContent:
-    """Fill `schema` (canonical.py) from the parts in `folder`.
+def read(cursor: duckdb.DuckDBPyConnection, target: Target, folder: Path, loading: Loading) -> Document:
+    """Fill `target` from the parts in `folder`.
 
     Raises
     ------
@@ -63,38 +65,32 @@ def read(cursor: duckdb.DuckDBPyConnection, schema: str, folder: Path, loading: 
             path=folder,
             hint="The job has scored nothing so far, or every recording failed: see failures.csv in its folder.",
         )
-    layout = parts[0].header.basis.layout
-    read_layout = _read_dense if layout == "dense" else _read_sparse
-    return read_layout(cursor, schema, parts, _failures(folder.parent), loading)
+    read_parts = _read_scores if parts[0].header.basis.row_by_score else _read_dense
+    document = read_parts(cursor, target, parts, loading)
+    # Clips without a score worth keeping have no row.
+    content = msgspec.structs.replace(
+        document.content,
+        clip_count=sum(held.count for part in parts for held in part.header.ranges),
+        file_count=len({held.recording.file for part in parts for held in part.header.ranges}),
+    )
+    return msgspec.structs.replace(document, content=content).with_problems(_failures(folder.parent))
 
 
 def _read_dense(
-    cursor: duckdb.DuckDBPyConnection,
-    schema: str,
-    parts: tuple[Part, ...],
-    failures: list[RowProblem],
-    loading: Loading,
-) -> TableContent:
+    cursor: duckdb.DuckDBPyConnection, target: Target, parts: tuple[Part, ...], loading: Loading
+) -> Document:
     names = parts[0].header.basis.classes
     wide = len(names) <= MAX_WIDE
-    rows = _insert_dense(cursor, schema, parts, loading, wide=wide)
-    if not wide:
-        fill_long(cursor, schema, names)
-    return TableContent(
-        format="job",
-        layout="dense",
-        wide=wide,
-        clip_count=rows,
-        file_count=_recordings(parts),
-        classes=summarise_wide(cursor, schema, names) if wide else summarise_long(cursor, schema, names),
-        problems=tuple(failures),
-    )
+    _insert_dense(cursor, target.schema, parts, loading, wide=wide)
+    if wide:
+        return wide_document(cursor, target, names, "job", ())
+    return fill_from_wide(cursor, target, names, ("job", "dense"), loading, 0.2)
 
 
 def _insert_dense(
     cursor: duckdb.DuckDBPyConnection, schema: str, parts: tuple[Part, ...], loading: Loading, *, wide: bool
-) -> int:
-    """The rows of all parts into the clips of a wide table, or into the staging of a long one; how many."""
+) -> None:
+    """The rows of all parts into the clips of a wide table, or into the staging of a long one."""
     count = len(parts[0].header.basis.classes)
     kept = "".join(f", s{index} DOUBLE" for index in range(count)) if wide else ", scores DOUBLE[]"
     kind, table = ("TABLE", f"{schema}.clips") if wide else ("TEMP TABLE", WIDE_STAGING)
@@ -108,35 +104,18 @@ def _insert_dense(
             relation = ParquetSource((part.path,), cursor).relation(range(1, _KEYS + count))
             inserted = cursor.execute(f"INSERT INTO {table} SELECT {numbered} FROM {relation}").fetchone()
             rows += inserted[0] if inserted else 0
-    return rows
 
 
-def _read_sparse(
-    cursor: duckdb.DuckDBPyConnection,
-    schema: str,
-    parts: tuple[Part, ...],
-    failures: list[RowProblem],
-    loading: Loading,
-) -> TableContent:
+def _read_scores(
+    cursor: duckdb.DuckDBPyConnection, target: Target, parts: tuple[Part, ...], loading: Loading
+) -> Document:
     sparse.create_staging(cursor)
     rows = 0
     for part in parts:
         loading.stage(0.8 / len(parts))
-        rows = sparse.fill_staging(cursor, ParquetSource((part.path,), cursor), _SPARSE_PART, rows)
-    _, _, classes = sparse.settle(cursor, schema, parts[0].header.basis.classes, loading, 0.2)
-    return TableContent(
-        format="job",
-        layout="sparse",
-        wide=False,
-        clip_count=sum(held.count for part in parts for held in part.header.ranges),
-        file_count=_recordings(parts),
-        classes=classes,
-        problems=tuple(failures),
-    )
-
-
-def _recordings(parts: tuple[Part, ...]) -> int:
-    return len({held.recording.file for part in parts for held in part.header.ranges})
+        rows = sparse.fill_staging(cursor, ParquetSource((part.path,), cursor), _ROWS_BY_SCORE, rows)
+    basis = parts[0].header.basis
+    return fill_from_rows(cursor, target, basis.classes, ("job", basis.layout), loading, 0.2)
 
 
 def _failures(job_folder: Path) -> list[RowProblem]:

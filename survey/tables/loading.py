@@ -46,7 +46,7 @@ class Loading:
         self.token.raise_if_cancelled()
         self._before = min(1.0, self._before + self._share)
         self._share = share
-        self._tell(0.0)
+        self.tell(0.0)
 
     @contextlib.contextmanager
     def watched(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
@@ -67,9 +67,10 @@ class Loading:
             with contextlib.suppress(duckdb.Error):
                 if self.token.cancelled:  # again and again: what ends one query does not end the next
                     connection.interrupt()
-                self._tell(max(0.0, connection.query_progress()) / 100)
+                self.tell(max(0.0, connection.query_progress()) / 100)
 
-    def _tell(self, share: float) -> None:
+    def tell(self, share: float) -> None:
+        """So much of the stage is done."""
         done = int(min(1.0, self._before + self._share * share) * self._total)
         if done > self._told:
             self._told = done

@@ -21,26 +21,23 @@ from pathlib import Path
 import duckdb
 
 from rpc.errors import FormatUnknown
-from schemas.scores import RowProblem
+from schemas.scores import RowProblem, TableFormat
 from survey.tables.canonical import (
     MAX_WIDE,
-    WIDE_STAGING,
-    TableContent,
+    Document,
+    Target,
     drop_unusable_clips,
-    fill_long,
     line_of,
     refuse_duplicates,
     refuse_header_alone,
-    roomy,
     some_names,
-    summarise_long,
-    summarise_wide,
-    unordered,
 )
 from survey.tables.loading import Loading
+from survey.tables.long import fill_from_wide
 from survey.tables.sniff import ABSENT
 from survey.tables.sources import Source, TextSource
 from survey.tables.unordered import absent_in, fill_clips, is_large
+from survey.tables.wide import WIDE_STAGING, roomy, unordered, wide_document
 from survey.tables.writing import copy_csv, refuse_first, write_csv_rows, written
 
 FILE, START, END = "file", "start_time", "end_time"
@@ -88,9 +85,9 @@ def _classes_and_others(source: Source, keys: set[int]) -> tuple[tuple[int, ...]
 
 
 def read(
-    cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns: Columns, loading: Loading
-) -> TableContent:
-    """Fill `schema` (canonical.py) from `source`.
+    cursor: duckdb.DuckDBPyConnection, target: Target, source: Source, columns: Columns, loading: Loading
+) -> Document:
+    """Fill `target` from `source`.
 
     Raises
     ------
@@ -104,24 +101,19 @@ def read(
         raise _no_numbers(source, columns)
     refuse_duplicates(source, names)
     wide = len(names) <= MAX_WIDE
-    fill = _fill_wide if wide else _fill_long
-    problems = fill(cursor, schema, source, columns, loading)
-    counted = cursor.execute(f"SELECT count(*), count(DISTINCT path) FROM {schema}.clips").fetchone()
-    clips, files = counted or (0, 0)
-    if not clips and not problems:
+    fill = _fill_wide if wide else _fill_staging
+    problems = fill(cursor, target.schema, source, columns, loading)
+    format: TableFormat = "opensoundscape" if columns.start is not None else "simple"
+    if wide:
+        document = wide_document(cursor, target, names, format, ())
+    else:
+        document = fill_from_wide(cursor, target, names, (format, "dense"), loading, 0.4)
+    if not document.clips and not problems:
         refuse_header_alone(source.path, source.columns)
-    if not clips:
+    if not document.clips:
         first = f"Row {problems[0].row}: {problems[0].message}"
         raise FormatUnknown(f"No row of {source.path.name} could be read. {first}", path=source.path)
-    return TableContent(
-        format="opensoundscape" if columns.start is not None else "simple",
-        layout="dense",
-        wide=wide,
-        clip_count=clips,
-        file_count=files,
-        classes=summarise_wide(cursor, schema, names) if wide else summarise_long(cursor, schema, names),
-        problems=(*ignored(source, columns), *problems),
-    )
+    return document.with_problems((*ignored(source, columns), *problems))
 
 
 def _no_numbers(source: Source, columns: Columns) -> FormatUnknown:
@@ -155,17 +147,14 @@ def _fill_wide(
     return drop_unusable_clips(cursor, f"{schema}.clips", source, source.problems(cursor))
 
 
-def _fill_long(
+def _fill_staging(
     cursor: duckdb.DuckDBPyConnection, schema: str, source: Source, columns: Columns, loading: Loading
 ) -> list[RowProblem]:
     scores = f"[{', '.join(f'c{index}' for index in columns.classes)}] AS scores"
     loading.stage(0.6)
     with roomy(cursor):
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE {WIDE_STAGING} AS {selection(source, columns, scores)}")
-    problems = drop_unusable_clips(cursor, WIDE_STAGING, source, source.problems(cursor))
-    loading.stage(0.4)
-    fill_long(cursor, schema, tuple(source.columns[index] for index in columns.classes))
-    return problems
+    return drop_unusable_clips(cursor, WIDE_STAGING, source, source.problems(cursor))
 
 
 def selection(source: Source, columns: Columns, scores: str) -> str:

@@ -184,14 +184,19 @@ class ParquetSource:
         if len(self.paths) > 1:
             return f"(SELECT {first_row} + row_number() OVER () - 1 AS row, * FROM {self.relation(numbers, absent)})"
         file = f"read_parquet({file_name(self.path)}, file_row_number = true) AS file({self._raw()}, number)"
-        return f"(SELECT {first_row} + number AS row, {self._cells(numbers)} FROM {file})"
+        row = f"{first_row} + number" if first_row else "number"  # so that some rows can be found by their numbers
+        return f"(SELECT {row} AS row, {self._cells(numbers)} FROM {file})"
 
     def _raw(self) -> str:
         return ", ".join(f"r{index}" for index in range(len(self.columns)))
 
     def _cells(self, numbers: Collection[int]) -> str:
-        kinds = ("DOUBLE" if index in numbers else "VARCHAR" for index in range(len(self.columns)))
-        return ", ".join(f"TRY_CAST(r{index} AS {kind}) AS c{index}" for index, kind in enumerate(kinds))
+        kinds = ["DOUBLE" if index in numbers else "VARCHAR" for index in range(len(self.columns))]
+        # What needs no cast can be judged by the statistics in the file.
+        return ", ".join(
+            f"{f'r{index}' if self._types[index] == kind else f'TRY_CAST(r{index} AS {kind})'} AS c{index}"
+            for index, kind in enumerate(kinds)
+        )
 
     def problems(self, _cursor: duckdb.DuckDBPyConnection) -> list[RowProblem]:
         return []

@@ -16,20 +16,19 @@ import duckdb
 import msgspec
 
 from rpc.errors import FormatUnknown
-from schemas.scores import ClassSummary, RowProblem
+from schemas.scores import RowProblem
 from survey.database import literal
 from survey.tables.canonical import (
-    TableContent,
-    add_labels,
+    Document,
+    Target,
     drop_unusable_scores,
     refuse_header_alone,
-    summarise_long,
-    unordered,
     usable_scores,
 )
 from survey.tables.loading import Loading
+from survey.tables.long import Kind, UnusableRows, fill_from_rows
 from survey.tables.meaning import Columns, Meaning
-from survey.tables.sources import MAX_PROBLEMS, NotUtf8, ParquetSource, Source, TextSource
+from survey.tables.sources import NotUtf8, ParquetSource, Source, TextSource
 from survey.tables.writing import written
 
 NAMES = ("file", "start_time", "end_time", "class", "score")
@@ -59,13 +58,13 @@ def recognise(source: Source) -> Meaning | None:
 
 def read(
     cursor: duckdb.DuckDBPyConnection,
-    schema: str,
+    target: Target,
     tables: Iterable[tuple[Source, Meaning]],
     loading: Loading,
     *,
     named: bool = False,
-) -> TableContent:
-    """Fill `schema` (canonical.py) from one table, or several of one format; `named` tells problems with their file.
+) -> Document:
+    """Fill `target` from one table, or several of one format; `named` tells problems with their file.
 
     Raises
     ------
@@ -79,31 +78,46 @@ def read(
     rows, last = 0, None
     for source, meaning in tables:
         loading.stage(0 if named else 0.5)
-        if isinstance(source, ParquetSource) and not named:
-            found = _look_through(cursor, source, meaning)
-        else:
-            rows, found = _stage(cursor, source, meaning, rows)
-        note = [RowProblem(row=0, message=meaning.note)] if meaning.note else []
-        problems += [_named(problem, source) for problem in found] if named else [*note, *found]
+        rows, found = _stage(cursor, source, meaning, rows)
+        problems += [_named(problem, source) for problem in found] if named else [*_note(meaning), *found]
         last = (source, meaning)
     assert last is not None
     source, meaning = last
-    clips, files, classes = settle(cursor, schema, (), loading, 1.0 if named else 0.5)
-    if not clips:
+    document = fill_from_rows(cursor, target, (), (meaning.format, "sparse"), loading, 1.0 if named else 0.5)
+    return _with_rows(document, source, problems)
+
+
+def read_parquet(
+    cursor: duckdb.DuckDBPyConnection, target: Target, source: ParquetSource, meaning: Meaning, loading: Loading
+) -> Document:
+    """As `read` for one Parquet file. It is looked through, which is several times as fast as copying it once."""
+    cursor.execute(f"CREATE OR REPLACE TEMP VIEW every_row AS {_rows(source, meaning)}")
+    cursor.execute("CREATE OR REPLACE TEMP VIEW staging AS SELECT * FROM every_row")
+    kind: Kind = (meaning.format, "sparse")
+    problems: list[RowProblem] = []
+    try:
+        if cursor.execute("SELECT 1 FROM every_row WHERE path IS NULL OR name IS NULL LIMIT 1").fetchone():
+            raise UnusableRows
+        document = fill_from_rows(cursor, target, (), kind, loading, 1.0, checked=False)
+    except UnusableRows:
+        problems = usable_scores(cursor, "every_row", source, "staging")
+        document = fill_from_rows(cursor, target, (), kind, loading, 0.5)
+    return _with_rows(document, source, [*_note(meaning), *problems])
+
+
+def _note(meaning: Meaning) -> list[RowProblem]:
+    return [RowProblem(row=0, message=meaning.note)] if meaning.note else []
+
+
+def _with_rows(document: Document, source: Source, problems: list[RowProblem]) -> Document:
+    """`document` with its problems. Raises FormatUnknown when there is nothing in it."""
+    if not document.clips:
         worst = next((problem for problem in problems if problem.row), None)
         if worst is None:
             refuse_header_alone(source.path, source.columns)
         message = f"No row of {source.path.name} could be read. Row {worst.row}: {worst.message}"
         raise FormatUnknown(message, path=source.path)
-    return TableContent(
-        format=meaning.format,
-        layout="sparse",
-        wide=False,
-        clip_count=clips,
-        file_count=files,
-        classes=classes,
-        problems=tuple(problems[:MAX_PROBLEMS]),
-    )
+    return document.with_problems(problems)
 
 
 def create_staging(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -136,13 +150,6 @@ def _rows(source: Source, meaning: Meaning, first_row: int = 0) -> str:
     )
 
 
-def _look_through(cursor: duckdb.DuckDBPyConnection, source: Source, meaning: Meaning) -> list[RowProblem]:
-    """Make staging a view of a Parquet file, which is read faster several times than copied once."""
-    cursor.execute("DROP TABLE staging")
-    cursor.execute(f"CREATE OR REPLACE TEMP VIEW every_row AS {_rows(source, meaning)}")
-    return usable_scores(cursor, "every_row", source, "staging")
-
-
 def _stage(
     cursor: duckdb.DuckDBPyConnection, source: Source, meaning: Meaning, first_row: int
 ) -> tuple[int, list[RowProblem]]:
@@ -161,69 +168,6 @@ def _stage(
 
 def _named(problem: RowProblem, source: Source) -> RowProblem:
     return msgspec.structs.replace(problem, message=f"{source.path.name}: {problem.message}")
-
-
-def settle(
-    cursor: duckdb.DuckDBPyConnection, schema: str, names: tuple[str, ...], loading: Loading, share: float
-) -> tuple[int, int, tuple[ClassSummary, ...]]:
-    """From staging to clips, scores and labels; how many clips and files with scores there are, and the classes.
-
-    `names` gives the order of the classes, where it is known; otherwise they come in the order of their rows. `share`
-    is how much of the whole loading this is.
-    """
-    loading.stage(share * 0.1)
-    cursor.execute(
-        "CREATE OR REPLACE TEMP TABLE staged_names AS SELECT name, min(row) AS first, "
-        "arg_min(common, row) AS common, arg_min(code, row) AS code FROM staging WHERE name IS NOT NULL GROUP BY name"
-    )
-    if not names:
-        names = tuple(row[0] for row in cursor.execute("SELECT name FROM staged_names ORDER BY first").fetchall())
-    add_labels(cursor, schema, names, "SELECT name, common, code FROM staged_names")
-    loading.stage(share * 0.2)
-    clips, files = _settle_clips(cursor, schema)
-    loading.stage(share * 0.7)
-    _settle_scores(cursor, schema)
-    for table in ("staged_names", "staged_files", "staged_clips"):
-        cursor.execute(f"DROP TABLE {table}")
-    return clips, files, summarise_long(cursor, schema, names)
-
-
-def _settle_clips(cursor: duckdb.DuckDBPyConnection, schema: str) -> tuple[int, int]:
-    """Number recordings and clips in the order of their first rows; how many there are of each.
-
-    Recordings first: a few thousand long names once, instead of one in each of millions of clips.
-    """
-    cursor.execute(
-        "CREATE OR REPLACE TEMP TABLE staged_files AS SELECT CAST(row_number() OVER (ORDER BY min(row)) AS INTEGER) "
-        "AS file, path FROM staging GROUP BY path"
-    )
-    with unordered(cursor):
-        cursor.execute(
-            "CREATE OR REPLACE TEMP TABLE staged_clips AS SELECT CAST(row_number() OVER (ORDER BY first) - 1 AS "
-            'INTEGER) AS clip, file, "start", "end" FROM (SELECT file, "start", "end", min(row) AS first '
-            "FROM staging JOIN staged_files USING (path) GROUP BY ALL)"
-        )
-    cursor.execute(
-        f'CREATE TABLE {schema}.clips AS SELECT clip, path, "start", "end" '
-        "FROM staged_clips JOIN staged_files USING (file) ORDER BY clip"
-    )
-    counted = cursor.execute("SELECT (SELECT count(*) FROM staged_clips), (SELECT count(*) FROM staged_files)")
-    clips, files = counted.fetchone() or (0, 0)
-    return clips, files
-
-
-def _settle_scores(cursor: duckdb.DuckDBPyConnection, schema: str) -> None:
-    """Scores by class, the highest first. Bounds take part in the sorting only where there are some."""
-    known = "SELECT 1 FROM staging WHERE low IS NOT NULL OR high IS NOT NULL LIMIT 1"
-    bounds = "NULL::DOUBLE AS low, NULL::DOUBLE AS high" if cursor.execute(known).fetchone() is None else "low, high"
-    sorted_bounds = ", staging.low, staging.high" if bounds == "low, high" else ""
-    cursor.execute(
-        f"CREATE TABLE {schema}.scores AS SELECT class, clip, score, row, {bounds} FROM ("
-        f"SELECT labels.class, clips.clip, staging.score, staging.row{sorted_bounds} FROM staging "
-        f"JOIN {schema}.labels AS labels USING (name) JOIN staged_files USING (path) "
-        'JOIN staged_clips AS clips ON clips.file = staged_files.file AND clips."start" = staging."start" '
-        'AND clips."end" = staging."end" ORDER BY labels.class, staging.score DESC, staging.row)'
-    )
 
 
 def write(cursor: duckdb.DuckDBPyConnection, path: Path, *, overwrite: bool) -> int:

@@ -1,7 +1,10 @@
-"""Tables in their canonical form, kept as DuckDB files, so that the second opening of a table is instant.
+"""Tables in their canonical form, kept as folders, so that the second opening of a table is instant.
 
-What lives here: those files, the one DuckDB instance that reads all of them, its bounds. What must not: what a
-table means (canonical.py), how one is read (detect.py).
+What lives here: those folders, the one DuckDB instance that reads wide tables, its bounds. What must not: what is in a
+folder (kept.py), how a table is read (detect.py).
+
+A folder is made aside and gets its name when it is whole: who is killed meanwhile leaves nothing that could be taken
+for a table.
 
 A kept table is found by the path, size and mtime of every file that it was made of, so it is never stale. A
 file that changed less than two seconds before it was read may change again without its mtime telling; what was
@@ -25,10 +28,20 @@ from pathlib import Path
 import duckdb
 
 from rpc.cancel import CancelToken
-from rpc.errors import FormatUnknown, InternalError, OutOfMemory, RequestCancelled, RequestFailed, from_os_error
+from rpc.errors import (
+    DiskFull,
+    FormatUnknown,
+    InternalError,
+    OutOfMemory,
+    RequestCancelled,
+    RequestFailed,
+    from_os_error,
+)
+from survey import atomic
 from survey.database import database, literal, translated_errors
-from survey.tables.canonical import CANONICAL_VERSION, TableContent, read_content, write_content
+from survey.tables.canonical import CANONICAL_VERSION, TableContent, Target
 from survey.tables.detect import Wanted, files_of, read_table
+from survey.tables.kept import WIDE_SCORES, KeptTable, read_kept, write_document
 from survey.tables.loading import Loading, OnLoading, ignore_loading
 
 MEMORY_LIMIT = "400MB"
@@ -39,7 +52,7 @@ _ROW_GROUP = 20_480
 """Rows that are packed together: few, for with hundreds of columns each thread holds that many in memory."""
 _WAIT_SECONDS = 0.05
 _SETTLED_NS = 2_000_000_000
-_ENDING = ".duckdb"
+_ENDING = ".table"
 _ABANDONED_SECONDS = 24 * 3600.0
 
 _Stamps = tuple[tuple[str, int, int], ...]
@@ -47,12 +60,24 @@ _Stamps = tuple[tuple[str, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class StoredTable:
-    """A table that can be asked: SQL finds it under `schema`. `temporary` goes when it is closed."""
+    """A table that can be asked: SQL finds the scores of a wide one under `schema`.
+
+    `temporary`: it is deleted when it is closed.
+    """
 
     schema: str
-    file: Path
-    content: TableContent
+    kept: KeptTable
     temporary: bool
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept."""
+        return self.kept.folder
+
+    @property
+    def content(self) -> TableContent:
+        """What it holds besides its rows."""
+        return self.kept.document.content
 
 
 class TableStore:
@@ -61,7 +86,7 @@ class TableStore:
     def __init__(self, folder: Path, memory_limit: str = MEMORY_LIMIT) -> None:
         self._folder = folder
         self._memory_limit = memory_limit
-        self._spill = folder / f"spill-{os.getpid()}-{secrets.token_hex(4)}"
+        self._spill = self._new_spill()
         self._lock = threading.RLock()
         self._engine: duckdb.DuckDBPyConnection | None = None
         self._open: dict[str, tuple[StoredTable, int]] = {}
@@ -111,13 +136,13 @@ class TableStore:
     def clear(self) -> int:
         """Delete every kept table that is not open here; how many bytes that freed."""
         with self._lock:
-            in_use = {table.file for table, _ in self._open.values()}
-            unused = [file for file in self._folder.glob(f"*{_ENDING}") if file not in in_use]
+            in_use = {table.folder for table, _ in self._open.values()}
+            unused = [folder for folder in self._folder.glob(f"*{_ENDING}") if folder not in in_use]
         freed = 0
-        for file in unused:
+        for folder in unused:
             with contextlib.suppress(OSError):
-                size = file.stat().st_size
-                file.unlink()
+                size = _size_of(folder)
+                shutil.rmtree(folder)
                 freed += size
         return freed
 
@@ -174,77 +199,93 @@ class TableStore:
                 table, uses = self._open[key]
                 self._open[key] = (table, uses + 1)
                 return table
-        file = self._folder / f"{key}{_ENDING}"
-        if not file.exists():
+        folder = self._folder / f"{key}{_ENDING}"
+        if not folder.exists():
             return None
         try:
-            table = self._attach(key, file, temporary=False)
-        except (duckdb.Error, RequestFailed):  # damaged, or of another version of DuckDB: made again
-            file.unlink(missing_ok=True)
+            table = self._attach(key, folder, temporary=False)
+        except (duckdb.Error, RequestFailed, OSError, ValueError):  # damaged, or of another version of DuckDB
+            shutil.rmtree(folder, ignore_errors=True)
             return None
         with contextlib.suppress(OSError):
-            os.utime(file)  # the least recently used goes first
+            os.utime(folder)  # the least recently used goes first
         return table
 
     def _build(self, key: str, stamps: _Stamps, path: Path, wanted: Wanted, loading: Loading) -> StoredTable:
         settled = all(mtime < time.time_ns() - _SETTLED_NS for _, _, mtime in stamps)
-        aside = self._instance_folder() / f".{key}.{secrets.token_hex(4)}.partial"
-        schema = f"build_{secrets.token_hex(4)}"
+        self._make_folder()
+        aside = self._folder / f".{key}.{secrets.token_hex(4)}.partial"
         try:
-            with _acquired(self._building, loading.token), self._builder(loading) as cursor, _explained(path):
-                cursor.execute(f"ATTACH {literal(str(aside))} AS {schema} (ROW_GROUP_SIZE {_ROW_GROUP})")
-                try:
-                    content = read_table(cursor, schema, path, wanted, loading)
-                    write_content(cursor, schema, content)
-                finally:
-                    _interruptible_detach(cursor, schema)
+            with _acquired(self._building, loading.token), self._room_explained(path):
+                aside.mkdir()
+                self._read(Target(path, f"build_{secrets.token_hex(4)}", aside, self._new_spill()), wanted, loading)
             loading.token.raise_if_cancelled()
             if _stamps(path) != stamps:
                 raise RequestFailed(f"{path.name} changed while it was being read.", path=path, hint="Load it again.")
-            file = self._folder / f"{key if settled else secrets.token_hex(16)}{_ENDING}"
-            aside.replace(file)
+            folder = self._folder / f"{key if settled else secrets.token_hex(16)}{_ENDING}"
+            _place(aside, folder)
         finally:
-            for leftover in (aside, Path(f"{aside}.wal")):
-                leftover.unlink(missing_ok=True)
+            shutil.rmtree(aside, ignore_errors=True)
         _sweep(self._folder)
-        return self._attach(key, file, temporary=not settled)
+        return self._attach(key, folder, temporary=not settled)
+
+    def _read(self, target: Target, wanted: Wanted, loading: Loading) -> None:
+        """Read a table into the target's folder."""
+        database_file = target.folder / WIDE_SCORES
+        try:
+            with self._builder(loading) as cursor, _explained(target.path):
+                cursor.execute(f"ATTACH {literal(str(database_file))} AS {target.schema} (ROW_GROUP_SIZE {_ROW_GROUP})")
+                try:
+                    document = read_table(cursor, target, wanted, loading)
+                finally:
+                    _interruptible_detach(cursor, target.schema)
+                if not document.content.wide:
+                    database_file.unlink(missing_ok=True)
+                write_document(target.folder, document)
+        finally:
+            shutil.rmtree(target.spill, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _room_explained(self, path: Path) -> Iterator[None]:
+        """It is not the table itself that the disk has no room for."""
+        try:
+            yield
+        except DiskFull as error:
+            message = f"The disk is full: to open {path.name}, there must be room for it in {self._folder}."
+            raise DiskFull(message, path=self._folder, hint="Free some space there.") from error
+        except OSError as error:
+            raise from_os_error(error, self._folder, "keep tables in") from error
 
     @contextlib.contextmanager
     def _builder(self, loading: Loading) -> Iterator[duckdb.DuckDBPyConnection]:
         """A DuckDB of its own for one loading, whose memory is given back at the end."""
-        spill = self._folder / f"spill-{os.getpid()}-{secrets.token_hex(4)}"
+        spill = self._new_spill()
         try:
             with database(BUILDING_LIMIT, spill) as connection, loading.watched(connection):
                 yield connection
         finally:
             shutil.rmtree(spill, ignore_errors=True)
 
-    def _instance_folder(self) -> Path:
-        self._instance()
-        return self._folder
+    def _new_spill(self) -> Path:
+        """A folder that is not there yet, for what does not fit into memory."""
+        return self._folder / f"spill-{os.getpid()}-{secrets.token_hex(4)}"
 
-    def _attach(self, key: str, file: Path, *, temporary: bool) -> StoredTable:
-        schema = f"table_{secrets.token_hex(6)}"
-        with self.cursor() as cursor:
-            cursor.execute(f"ATTACH {literal(str(file))} AS {schema} (READ_ONLY)")
-            content = read_content(cursor, schema)
-        table = StoredTable(schema, file, content, temporary)
+    def _attach(self, key: str, folder: Path, *, temporary: bool) -> StoredTable:
+        schema, kept = f"table_{secrets.token_hex(6)}", read_kept(folder)
+        if kept.document.content.wide:
+            with self.cursor() as cursor:
+                cursor.execute(f"ATTACH {literal(str(folder / WIDE_SCORES))} AS {schema} (READ_ONLY)")
+        table = StoredTable(schema, kept, temporary)
         with self._lock:
             self._open[key] = (table, 1)
         return table
 
     def _detach(self, table: StoredTable) -> None:
-        with contextlib.suppress(duckdb.Error, RequestFailed), self.cursor() as cursor:
-            cursor.execute(f"DROP TABLE IF EXISTS {memory_of(table)}")
-            cursor.execute(f"DETACH {table.schema}")
+        if table.content.wide:
+            with contextlib.suppress(duckdb.Error, RequestFailed), self.cursor() as cursor:
+                cursor.execute(f"DETACH {table.schema}")
         if table.temporary:
-            with contextlib.suppress(OSError):
-                table.file.unlink(missing_ok=True)
-
-
-def memory_of(table: StoredTable) -> str:
-    """The name of a table that questions may make for themselves; it goes when `table` is closed."""
-    return f"memory.main.kept_{table.schema}"
+            shutil.rmtree(table.folder, ignore_errors=True)
 
 
 def _stamps(path: Path) -> _Stamps:
@@ -324,14 +365,27 @@ def _sweep(folder: Path) -> None:
             status = path.stat()
             abandoned = now - status.st_mtime > _ABANDONED_SECONDS
             if path.suffix == _ENDING:
-                kept.append((status.st_mtime, status.st_size, path))
-            elif abandoned and path.name.startswith("spill-"):
+                kept.append((status.st_mtime, _size_of(path), path))
+            elif abandoned and (path.name.startswith("spill-") or path.suffix == ".partial"):
                 shutil.rmtree(path, ignore_errors=True)
-            elif abandoned and (path.name.endswith((".partial", ".partial.wal"))):
-                path.unlink()
     room = KEPT_BYTES
     for _, size, path in sorted(kept, reverse=True):
         room -= size
         if room < 0:
-            with contextlib.suppress(OSError):
-                path.unlink()
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _size_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
+def _place(aside: Path, folder: Path) -> None:
+    """Give what is whole its name. Another process may have been quicker, or have left what cannot be read."""
+    try:
+        aside.rename(folder)
+    except OSError:
+        if not folder.exists():
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+    atomic.flush_folder(folder.parent)

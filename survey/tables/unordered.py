@@ -12,10 +12,11 @@ from __future__ import annotations
 import duckdb
 
 from schemas.scores import RowProblem
-from survey.tables.canonical import UNUSABLE, drop_unusable_clips, unordered
+from survey.tables.canonical import UNUSABLE, drop_unusable_clips
 from survey.tables.loading import Loading
 from survey.tables.sniff import ABSENT
 from survey.tables.sources import TextSource
+from survey.tables.wide import unordered
 
 LARGE_BYTES = 8 << 20
 _WORDS = [word for word in ABSENT if word]

@@ -24,6 +24,7 @@ from sidecar.scores.page import page_of
 from sidecar.scores.session import OpenTable, ScoreSession
 from survey import atomic
 from tests.hostile import fill, small_disk
+from tests.survey.tables.long_rows import long_rows
 
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 COUNTER = itertools.count()
@@ -238,9 +239,7 @@ BOUNDS = "1.0\t2.0\towl\t0.5\n\\\t1200.0\t8000.0\n3.0\t4.0\towl\t0.5\n\\\t-1.0\t
 
 
 def bounds_in(table: OpenTable) -> list[tuple[float, float | None, float | None]]:
-    query = f'SELECT "start", low, high FROM {table.stored.schema}.scores JOIN {table.stored.schema}.clips USING (clip)'
-    with table.store.cursor() as cursor:
-        return sorted(cursor.execute(query).fetchall())
+    return sorted((row[1], *known[2:]) for _, row, known in long_rows(table.stored))
 
 
 @pytest.mark.parametrize("kind", ["parquet", "raven", "audacity"])

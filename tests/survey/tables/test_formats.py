@@ -11,8 +11,7 @@ from rpc.cancel import CancelToken
 from rpc.errors import FormatUnknown
 from schemas.scores import TableFormat
 from survey.tables.store import StoredTable, TableStore
-
-Row = tuple[str, float, float, str, float]
+from tests.survey.tables.long_rows import Known, Row, long_rows
 
 
 @pytest.fixture
@@ -28,15 +27,14 @@ def load(store: TableStore, path: Path, content: str | bytes) -> StoredTable:
     return store.open(path, "auto", CancelToken())
 
 
-def rows(store: TableStore, table: StoredTable, more: str = "") -> list[tuple[object, ...]]:
-    """Every score in the order of the source: path, start, end, class, score, and `more`."""
-    schema = table.schema
-    with store.cursor() as cursor:
-        found: list[tuple[object, ...]] = cursor.execute(
-            f'SELECT path, "start", "end", name, score{more} FROM {schema}.scores JOIN {schema}.clips USING (clip) '
-            f"JOIN {schema}.labels USING (class) ORDER BY row"
-        ).fetchall()
-    return found
+def rows(table: StoredTable) -> list[Row]:
+    """Every score in the order of the source: path, start, end, class, score."""
+    return [row for _, row, _ in long_rows(table)]
+
+
+def known(table: StoredTable) -> list[Known]:
+    """The same order: common name, code, bounds."""
+    return [more for _, _, more in long_rows(table)]
 
 
 BIRDNET = (
@@ -103,7 +101,7 @@ def test_a_format_is_recognised_and_read(
     table = load(store, tmp_path / name, content)
 
     assert (table.content.format, table.content.layout) == (kind, "sparse")
-    assert [tuple(row) for row in rows(store, table)] == [pytest.approx(row) for row in expected]
+    assert [tuple(row) for row in rows(table)] == [pytest.approx(row) for row in expected]
     assert table.content.problems == ()
 
 
@@ -114,16 +112,16 @@ def test_line_ends_and_a_byte_order_mark_make_no_difference(
     table = load(store, tmp_path / name, "\ufeff" + content.removeprefix("\ufeff").replace("\n", "\r\n").rstrip())
 
     assert table.content.format == kind
-    assert len(rows(store, table)) == len(expected)
+    assert len(rows(table)) == len(expected)
 
 
 def test_common_names_codes_and_bounds_are_kept(store: TableStore, tmp_path: Path) -> None:
     raven = load(store, tmp_path / "r.txt", BIRDNET_RAVEN)
     audacity = load(store, tmp_path / "a.txt", AUDACITY)
 
-    assert rows(store, raven, ", common, code, low, high")[0][5:] == ("Wilson's Warbler", "wlswar", 0, 15000)
-    assert rows(store, audacity, ", common, low, high")[0][5:] == ("Wilson's Warbler", 1200, 8000)
-    assert rows(store, audacity, ", common, low, high")[1][5:] == (None, None, None)
+    assert known(raven)[0] == ("Wilson's Warbler", "wlswar", 0, 15000)
+    assert known(audacity)[0] == ("Wilson's Warbler", None, 1200, 8000)
+    assert known(audacity)[1] == (None, None, None, None)
 
 
 ANNOTATIONS = (
@@ -141,7 +139,7 @@ def test_raven_annotations_have_the_score_one_and_count_once(store: TableStore, 
     table = load(store, tmp_path / "MSD-0003.Table.1.selections.txt", ANNOTATIONS)
 
     assert table.content.format == "raven"
-    assert rows(store, table) == [
+    assert rows(table) == [
         ("MSD-0003.wav", pytest.approx(1.897648166), pytest.approx(4.110570811), "WOTH", 1),
         ("MSD-0003.wav", 3.1, 4.5, '"EATO" ?', 1),
     ]
@@ -153,19 +151,19 @@ def test_a_header_may_end_with_a_tab_that_its_rows_lack(store: TableStore, tmp_p
 
     table = load(store, tmp_path / "x.txt", content)
 
-    assert rows(store, table) == [("x", 1.5, 4, "CSWA", 1)]
+    assert rows(table) == [("x", 1.5, 4, "CSWA", 1)]
 
 
 def test_a_label_column_of_any_name_is_found(store: TableStore, tmp_path: Path) -> None:
     content = "Selection\tBegin Time (s)\tEnd Time (s)\tdistance\tWhat I heard\n1\t1.5\t4\t20\tcrake\n"
 
-    assert rows(store, load(store, tmp_path / "x.txt", content)) == [("x", 1.5, 4, "crake", 1)]
+    assert rows(load(store, tmp_path / "x.txt", content)) == [("x", 1.5, 4, "crake", 1)]
 
 
 def test_latin1_in_a_label(store: TableStore, tmp_path: Path) -> None:
     content = "Selection\tBegin Time (s)\tEnd Time (s)\tSpecies\n1\t1.5\t4\tMönchsgrasmücke\n".encode("latin-1")
 
-    assert rows(store, load(store, tmp_path / "x.txt", content))[0][3] == "Mönchsgrasmücke"
+    assert rows(load(store, tmp_path / "x.txt", content))[0][3] == "Mönchsgrasmücke"
 
 
 def test_kaleidoscopes_own_distance_becomes_a_score_whose_best_is_highest(store: TableStore, tmp_path: Path) -> None:
@@ -175,7 +173,7 @@ def test_kaleidoscopes_own_distance_becomes_a_score_whose_best_is_highest(store:
 
     table = load(store, tmp_path / "k.csv", content)
 
-    assert [row[4] for row in rows(store, table)] == [-0.2, -0.5]
+    assert [row[4] for row in rows(table)] == [-0.2, -0.5]
     assert "TOP1DIST" in table.content.problems[0].message
 
 
@@ -187,7 +185,7 @@ def test_birdnet_as_parquet(store: TableStore, tmp_path: Path) -> None:
     table = store.open(tmp_path / "b.parquet", "auto", CancelToken())
 
     assert table.content.format == "birdnet"
-    assert len(rows(store, table)) == 2
+    assert len(rows(table)) == 2
 
 
 def test_bad_rows_are_told_with_their_line(store: TableStore, tmp_path: Path) -> None:
@@ -197,14 +195,14 @@ def test_bad_rows_are_told_with_their_line(store: TableStore, tmp_path: Path) ->
 
     assert [problem.row for problem in table.content.problems] == [4, 5, 6]
     assert "'x' in column 'End (s)'" in table.content.problems[0].message
-    assert len(rows(store, table)) == 2
+    assert len(rows(table)) == 2
 
 
 def test_a_bad_label_line_is_told_with_its_line(store: TableStore, tmp_path: Path) -> None:
     table = load(store, tmp_path / "a.txt", "1\t2\towl\nrubbish\n3\t4\towl\n")
 
     assert [problem.row for problem in table.content.problems] == [2]
-    assert len(rows(store, table)) == 2
+    assert len(rows(table)) == 2
 
 
 # ---------------------------------------------------------------- folders
@@ -222,7 +220,7 @@ def test_a_folder_of_tables_is_one_table(store: TableStore, tmp_path: Path) -> N
     table = store.open(folder, "auto", CancelToken())
 
     assert (table.content.format, table.content.file_count) == ("audacity", 2)
-    assert rows(store, table) == [("a9.wav", 1, 2, "owl", 0.2), ("a10.wav", 1, 2, "owl", 0.3)]
+    assert rows(table) == [("a9.wav", 1, 2, "owl", 0.2), ("a10.wav", 1, 2, "owl", 0.3)]
     messages = [problem.message for problem in table.content.problems]
     assert any(message.startswith("notes.txt was left out") for message in messages)
     assert any("b.csv was left out: it is of the format birdnet" in message for message in messages)
@@ -248,7 +246,7 @@ RAVEN_SHORT = (
 def test_raven_leaves_out_the_empty_cells_at_the_end_of_a_row(store: TableStore, tmp_path: Path) -> None:
     table = load(store, tmp_path / "a.Table.1.selections.txt", RAVEN_SHORT)
 
-    assert [row[1:4] for row in rows(store, table)] == [(1.5, 4.5, "WOTH"), (8, 9, "EATO")]
+    assert [row[1:4] for row in rows(table)] == [(1.5, 4.5, "WOTH"), (8, 9, "EATO")]
     assert [problem.row for problem in table.content.problems] == [3]
 
 

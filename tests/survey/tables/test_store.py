@@ -43,7 +43,7 @@ def test_a_table_is_kept_and_found_again_by_another_process(store: TableStore, s
 
     second = other.open(source, "auto", CancelToken())
 
-    assert second.file == first.file
+    assert second.folder == first.folder
     assert second.content == first.content
     other.close_all()
 
@@ -55,6 +55,7 @@ def test_one_table_opened_twice_lives_until_both_are_closed(store: TableStore, s
 
     with store.cursor() as cursor:
         assert cursor.execute(f"SELECT count(*) FROM {second.schema}.clips").fetchone() == (1,)
+    assert second.folder.exists()
 
 
 @pytest.mark.parametrize("changed", [TABLE + "/b.wav,0,5,1\n", TABLE.replace("5,1", "5,2")])
@@ -78,15 +79,16 @@ def test_a_table_written_just_now_is_not_kept(store: TableStore, source: Path, t
     assert kept(tmp_path) == set()
 
 
-def test_a_damaged_kept_table_is_made_again(store: TableStore, source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", ["table.json", "scores.duckdb", "start.f8", "clip-row.u4"])
+def test_a_damaged_kept_table_is_made_again(store: TableStore, source: Path, tmp_path: Path, damaged: str) -> None:
     first = store.open(source, "auto", CancelToken())
     store.close(first)
-    first.file.write_bytes(b"no database")
+    (first.folder / damaged).write_bytes(b"no database")
 
     again = store.open(source, "auto", CancelToken())
 
     assert again.content == first.content
-    assert kept(tmp_path) == {first.file.name}
+    assert kept(tmp_path) == {first.folder.name}
 
 
 def test_clearing_spares_what_is_open(store: TableStore, source: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from rpc.cancel import CancelToken
 from rpc.errors import FormatUnknown, RequestFailed
 from survey.tables.store import StoredTable, TableStore
+from tests.survey.tables.long_rows import long_rows
 
 DENSE = "file,start_time,end_time,owl,toad\n/a.wav,0.0,5.0,1.5,-2.25\n/b.wav,5.0,10.5,,0.5\n"
 SPARSE = "file,start_time,end_time,class,score\n/a.wav,0.0,5.0,owl,1.5\n/a.wav,0.0,5.0,toad,-2.25\n"
@@ -39,19 +40,15 @@ def load(store: TableStore, path: Path, content: str | bytes) -> StoredTable:
     return store.open(path, "auto", CancelToken())
 
 
-def rows(store: TableStore, table: StoredTable) -> list[tuple[object, ...]]:
+def rows(store: TableStore, table: StoredTable) -> Sequence[tuple[object, ...]]:
     """Times and scores of a table of either kind, by class."""
     schema, content = table.schema, table.content
+    if not content.wide:
+        return [row for _, row, _ in long_rows(table)]
+    scores = [(summary.name, f"s{index}") for index, summary in enumerate(content.classes)]
+    queries = [f'SELECT path, "start", "end", \'{n}\', {c} FROM {schema}.clips' for n, c in sorted(scores)]
     with store.cursor() as cursor:
-        if content.wide:
-            scores = [(summary.name, f"s{index}") for index, summary in enumerate(content.classes)]
-            queries = [f'SELECT path, "start", "end", \'{n}\', {c} FROM {schema}.clips' for n, c in sorted(scores)]
-            return [row for query in queries for row in cursor.execute(query).fetchall()]
-        found: list[tuple[object, ...]] = cursor.execute(
-            f'SELECT path, "start", "end", name, score FROM {schema}.scores JOIN {schema}.clips USING (clip) '
-            f"JOIN {schema}.labels USING (class) ORDER BY row"
-        ).fetchall()
-    return found
+        return [row for query in queries for row in cursor.execute(query).fetchall()]
 
 
 def rewritten(content: str, delimiter: str, *, reverse: bool = False, quoting: int = csv.QUOTE_MINIMAL) -> str:

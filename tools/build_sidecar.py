@@ -13,8 +13,11 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
+import wave
 from pathlib import Path
+from typing import Any
 
 from tools.freezing.likeness import differences
 from tools.freezing.stamp import STAMP, digest, is_current
@@ -24,8 +27,7 @@ from tools.processes import CommandFailed, run
 
 _WORK = BUILD / "sidecar"
 _NEW = BUILD / "sidecar-new"
-_FIRST_REPLY_SECONDS = 60.0
-_HEALTH = b'{"jsonrpc":"2.0","id":1,"method":"health"}\n'
+_REPLIES_SECONDS = 60.0
 
 
 def main() -> int:
@@ -82,7 +84,7 @@ def can_freeze() -> bool:
 
 
 def build() -> None:
-    """Freeze aside, ask for health, then take the place of what was there.
+    """Freeze aside, see that it answers, then take the place of what was there.
 
     Raises
     ------
@@ -119,19 +121,36 @@ def freeze() -> None:
 
 
 def _see_that_it_answers(executable: Path) -> None:
+    """Ask for what loads every library in it: a clip with its spectrogram, and a table."""
+    with tempfile.TemporaryDirectory() as scratch:
+        requests = _requests(Path(scratch))
+        command: list[str | Path] = [executable, "--state-folder", scratch, "--cache-folder", scratch]
+        lines = [json.dumps({"jsonrpc": "2.0", "id": method, **call}) for method, call in requests.items()]
+        try:
+            finished = subprocess.run(
+                command, input="\n".join(lines).encode(), capture_output=True, timeout=_REPLIES_SECONDS, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise BuildFailed(f"The frozen sidecar cannot be asked: {error}") from error
     try:
-        finished = subprocess.run(
-            [executable], input=_HEALTH, capture_output=True, timeout=_FIRST_REPLY_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise BuildFailed(f"The frozen sidecar cannot be asked: {error}") from error
-    try:
-        healthy = json.loads(finished.stdout)["result"]["frozen"] is True
-    except (ValueError, KeyError):
-        healthy = False
-    if not healthy:
+        replies = [json.loads(line) for line in finished.stdout.splitlines()]
+    except ValueError:
+        replies = []
+    results = {reply["id"]: reply["result"] for reply in replies if "result" in reply}
+    if set(results) != set(requests) or not results["health"]["frozen"]:
         said = finished.stderr.decode(errors="replace")[-2000:]
         raise BuildFailed(f"The frozen sidecar does not answer as it should (exit code {finished.returncode}): {said}")
+
+
+def _requests(folder: Path) -> dict[str, dict[str, Any]]:
+    recording, table = folder / "silence.wav", folder / "scores.csv"
+    with wave.open(str(recording), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(8000))
+    table.write_text("file,start_time,end_time,owl\nsilence.wav,0,0.5,1\n")
+    clip = {"path": str(recording), "startSeconds": 0, "endSeconds": 0.5}
+    calls = {"health": {}, "audio/clip": clip, "scores/load": {"path": str(table)}}
+    return {method: {"method": method, "params": params} for method, params in calls.items()}
 
 
 if __name__ == "__main__":

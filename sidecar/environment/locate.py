@@ -26,8 +26,11 @@ def chosen_folder(folder: str | None, cache_folder: Path) -> Path:
     Raises
     ------
     InvalidParams
-        The folder is inside the frozen application, which updates replace and signatures protect.
+        There can be no such folder, or it is inside the frozen application, which updates replace and signatures
+        protect.
     """
+    if folder is not None and ("\0" in folder or not Path(folder).absolute().name):
+        raise InvalidParams(f"$.folder: {folder!r} cannot be an environment's folder; choose one below it.")
     path = Path(folder).absolute() if folder else default_folder(cache_folder)
     application = application_folder()
     if application is not None and path.is_relative_to(application):

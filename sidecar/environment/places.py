@@ -90,12 +90,15 @@ class Places(msgspec.Struct, frozen=True):
         A disk that is still busy writing what was extracted deletes slowly. After half a second the rest is deleted
         in the background; what a crash leaves of it, `recover` finds.
         """
-        if not folder.exists() and not folder.is_symlink():
-            return
+        if folder.exists() or folder.is_symlink():
+            self.start_discarding(folder).join(_WAIT_SECONDS)
+
+    def start_discarding(self, folder: Path) -> threading.Thread:
+        """As `discard`, for a folder that is there; the thread ends when all is deleted."""
         trash = self.folder.with_name(f".{self.folder.name}.{os.urandom(4).hex()}{_TRASH}")
         with contextlib.suppress(RequestFailed):  # Windows: something in it is in use; delete what can be
             self.rename(folder, trash)
-        _remove_in_background(trash if trash.exists() else folder).join(_WAIT_SECONDS)
+        return _remove_in_background(trash if trash.exists() else folder)
 
     def _trash(self) -> list[Path]:
         start = f".{self.folder.name}."

@@ -34,9 +34,10 @@ def refuse_no_archive(archive: Path) -> None:
 
 def refuse_unusable_folder(folder: Path) -> None:
     """The folder is new, empty, or was made by env/setup; the folder above it is made if needed."""
-    if folder.exists() and not folder.is_dir():
-        raise RequestFailed(f"{folder} is a file, not a folder.", path=folder, hint="Choose another folder.")
     try:
+        for path in (folder, *folder.parents):
+            if path.exists() and not path.is_dir():
+                raise RequestFailed(f"{path} is a file, not a folder.", path=path, hint="Choose another folder.")
         if folder.exists() and not has_marker(folder) and any(folder.iterdir()):
             raise RequestFailed(
                 f"{folder} is not empty, and its content was not made by env/setup.",

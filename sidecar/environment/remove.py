@@ -20,6 +20,7 @@ from sidecar.environment.progress import OnProgress
 
 _COMPILED = "__pycache__"
 _MOST_NAMED = 100
+_POLL_SECONDS = 0.1
 
 
 def remove_environment(
@@ -43,13 +44,18 @@ def remove_environment(
         places.recover()
         _refuse_what_is_not_ours(places.folder)
         try:
-            return _remove(places, token, before_removing)
+            return _remove(places, token, on_progress, before_removing)
         except OSError as error:
             raise from_os_error(error, places.folder, "remove") from error
 
 
-def _remove(places: Places, token: CancelToken, before_removing: Callable[[Path], None]) -> RemovedEnvironment:
-    """First the user's files step aside, then the folder goes at once, then they come back."""
+def _remove(
+    places: Places, token: CancelToken, on_progress: OnProgress, before_removing: Callable[[Path], None]
+) -> RemovedEnvironment:
+    """First the user's files step aside, then the folder's name is free, then they come back.
+
+    What is deleted is waited for, unless a cancel comes: then it goes on in the background.
+    """
     folder = places.folder
     foreign = list(_foreign_files(folder))
     size = _size(folder, token) - sum((folder / path).lstat().st_size for path in foreign)
@@ -59,9 +65,12 @@ def _remove(places: Places, token: CancelToken, before_removing: Callable[[Path]
         target = places.kept / path
         target.parent.mkdir(parents=True, exist_ok=True)
         (folder / path).rename(target)
-    places.discard(folder)
+    deleting = places.start_discarding(folder)
     if foreign:
         places.rename(places.kept, folder)
+    on_progress("deleting", 0, 0)
+    while deleting.is_alive() and not token.cancelled:
+        deleting.join(_POLL_SECONDS)
     return RemovedEnvironment(
         folder=str(folder), freed_bytes=size, kept=tuple(str(folder / path) for path in foreign[:_MOST_NAMED])
     )

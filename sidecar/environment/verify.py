@@ -7,6 +7,7 @@ imports it (ml_runtime/probe.py).
 from __future__ import annotations
 
 import errno
+import os
 import re
 from pathlib import Path
 
@@ -59,6 +60,13 @@ def check_folder(
     on_progress: OnProgress = ignore_progress,
 ) -> Environment:
     """The state of the environment in `folder`. Without `deep` it takes milliseconds: the marker and a few files."""
+    try:
+        return _check_folder(folder, deep, token or CancelToken(), on_progress)
+    except OSError as error:
+        return _state(folder, "broken", f"It cannot be looked at: {error.strerror}.")
+
+
+def _check_folder(folder: Path, deep: bool, token: CancelToken, on_progress: OnProgress) -> Environment:
     marker = read_marker(folder)
     if marker is None:
         return _check_unmarked(folder, deep, token)
@@ -69,14 +77,19 @@ def check_folder(
         return _state(folder, "broken", problem)
     if not deep:
         return ready(folder, marker)
-    return _check_deeply(folder, marker, token or CancelToken(), on_progress)
+    return _check_deeply(folder, marker, token, on_progress)
 
 
 def check_interpreter(python: Path, *, deep: bool = False, token: CancelToken | None = None) -> Environment:
     """The state of an interpreter that the user brought, by asking it."""
     state = Environment(status="missing", folder=str(python.parent), python_path=str(python))
-    if not python.exists():
-        return msgspec.structs.replace(state, problem="There is no such file.")
+    try:
+        if python.is_dir():
+            return msgspec.structs.replace(state, status="broken", problem="It is a folder, not an interpreter.")
+        if not python.exists():
+            return msgspec.structs.replace(state, problem="There is no such file.")
+    except OSError as error:
+        return msgspec.structs.replace(state, status="broken", problem=f"It cannot be looked at: {error.strerror}.")
     try:
         probed = probe(python, imports=deep, token=token)
     except CannotRun as error:
@@ -135,7 +148,7 @@ def missing_packages(packages: dict[str, str]) -> list[str]:
     return [name for name in NEEDED if name not in packages]
 
 
-def _check_unmarked(folder: Path, deep: bool, token: CancelToken | None) -> Environment:
+def _check_unmarked(folder: Path, deep: bool, token: CancelToken) -> Environment:
     """A folder that env/setup has not finished, or has not made."""
     if has_marker(folder):
         return _state(folder, "broken", "What it says about itself cannot be read.")
@@ -199,7 +212,7 @@ def _judge(probed: Probed) -> tuple[Status, str | None]:
 def _why_not_started(error: RequestFailed) -> str:
     cause = error.__cause__
     if isinstance(cause, OSError) and cause.errno == errno.ENOEXEC:
-        return "is a program for another operating system or processor"
+        return "is no program, or one for another operating system or processor"
     if isinstance(cause, PermissionError):
         return "may not be run (no permission)"
     return "cannot be started on this machine"
@@ -207,6 +220,5 @@ def _why_not_started(error: RequestFailed) -> str:
 
 def _state(folder: Path, status: Status, problem: str) -> Environment:
     python = interpreter_in(folder)
-    return Environment(
-        status=status, folder=str(folder), python_path=str(python) if python.exists() else None, problem=problem
-    )
+    there = os.path.exists(python)  # noqa: PTH110 - Path.exists raises where it may not look
+    return Environment(status=status, folder=str(folder), python_path=str(python) if there else None, problem=problem)

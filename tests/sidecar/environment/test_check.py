@@ -52,6 +52,18 @@ def test_a_folder_of_other_things_is_broken(tmp_path):
     assert check_folder(tmp_path).problem == "There is no Python interpreter in it."
 
 
+def test_a_folder_that_cannot_be_looked_at_is_told(tmp_path):
+    found = check_folder(tmp_path / ("n" * 300))
+
+    assert (found.status, found.problem) == ("broken", "It cannot be looked at: File name too long.")
+
+
+@pytest.mark.parametrize("folder", ["/", "a\0b"])
+def test_what_can_be_no_environments_folder_is_refused(folder, tmp_path):
+    with pytest.raises(InvalidParams, match=r"\$\.folder: .* cannot be an environment's folder"):
+        locate.chosen_folder(folder, tmp_path)
+
+
 def test_one_that_is_being_set_up_is_incomplete(tmp_path):
     folder = tmp_path / "environment"
     Places(folder).aside.mkdir()
@@ -161,7 +173,7 @@ def test_an_environment_that_the_user_unpacked_is_asked(tmp_path):
         (tiny.fake_python(problem="torch cannot be imported: x"), "broken", "torch cannot be imported: x"),
         (b"#!/bin/sh\necho hello\n", "broken", "It does not run as a Python interpreter (it says nothing)."),
         (b"#!/bin/sh\necho 'no such option' >&2; exit 2\n", "broken", "(no such option)"),
-        (b"\x7fELF" + bytes(100), "broken", "It is a program for another operating system or processor."),
+        (b"\x7fELF" + bytes(100), "broken", "It is no program, or one for another operating system or processor."),
     ],
 )  # fmt: skip
 def test_the_users_own_interpreter(tmp_path, content, status, problem):
@@ -184,6 +196,14 @@ def test_a_real_python_without_the_models_lacks_them():
 
 def test_an_interpreter_that_is_not_there(tmp_path):
     assert check_interpreter(tmp_path / "python").status == "missing"
+
+
+def test_one_that_cannot_be_looked_at(tmp_path):
+    assert "File name too long" in (check_interpreter(tmp_path / ("n" * 300)).problem or "")
+
+
+def test_an_interpreter_that_is_a_folder(tmp_path):
+    assert check_interpreter(tmp_path).problem == "It is a folder, not an interpreter."
 
 
 def test_one_that_may_not_be_run(tmp_path):

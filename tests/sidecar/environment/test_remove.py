@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
+
 import pytest
 
 from rpc.cancel import CancelToken
@@ -14,8 +17,10 @@ from sidecar.environment.verify import check_folder
 from tests.sidecar.environment.test_interrupted import wait_until
 
 
-def remove(folder):
-    return remove_environment(folder, token=CancelToken(), on_progress=lambda *_: None, before_removing=lambda _: None)
+def remove(folder, token=None):
+    return remove_environment(
+        folder, token=token or CancelToken(), on_progress=lambda *_: None, before_removing=lambda _: None
+    )
 
 
 def test_an_environment_is_removed_with_what_python_compiled(machine):
@@ -31,7 +36,7 @@ def test_an_environment_is_removed_with_what_python_compiled(machine):
     # Assert
     assert removed.kept == ()
     assert removed.freed_bytes > (made.size_bytes or 0) + 1000
-    wait_until(lambda: list(machine.folder.parent.iterdir()) == [])
+    assert list(machine.folder.parent.iterdir()) == [], "what is answered is done: nothing is left to be deleted"
     assert check_folder(machine.folder).status == "missing"
 
 
@@ -48,7 +53,7 @@ def test_the_users_own_files_stay_where_they_are(machine):
     # Assert
     assert removed.kept == (str(mine),)
     assert mine.read_bytes() == b"months of work"
-    wait_until(lambda: [path.name for path in machine.folder.parent.iterdir()] == ["environment"])
+    assert [path.name for path in machine.folder.parent.iterdir()] == ["environment"]
     assert [path for path in machine.folder.rglob("*") if path.is_file()] == [mine]
 
 
@@ -64,6 +69,28 @@ def test_a_kill_between_the_steps_loses_nothing_of_the_users(machine):
 
     # Assert
     assert (machine.folder / "lib" / "weights.pt").read_bytes() == b"months of work"
+
+
+def test_a_cancel_while_a_slow_disk_deletes_is_answered_at_once(machine, monkeypatch):
+    # Arrange
+    machine.set_up(machine.archive())
+    delete, may_delete, token = shutil.rmtree, threading.Event(), CancelToken()
+
+    def delete_slowly(folder, ignore_errors):
+        token.cancel()
+        may_delete.wait(60)
+        delete(folder, ignore_errors)
+
+    monkeypatch.setattr(shutil, "rmtree", delete_slowly)
+
+    # Act
+    removed = remove(machine.folder, token)
+
+    # Assert
+    assert removed.freed_bytes > 0
+    assert not machine.folder.exists()
+    may_delete.set()
+    wait_until(lambda: list(machine.folder.parent.iterdir()) == [])
 
 
 def test_a_folder_of_the_users_is_not_touched(machine):

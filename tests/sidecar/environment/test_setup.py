@@ -268,6 +268,13 @@ def test_a_folder_that_is_a_file_is_refused(machine):
     assert machine.folder.read_text() == "mine"
 
 
+def test_a_folder_below_a_file_is_refused(machine):
+    (machine.root / "place" / "thesis").write_text("mine")
+
+    with pytest.raises(RequestFailed, match="thesis is a file, not a folder"):
+        machine.set_up(machine.archive(), folder=machine.root / "place" / "thesis" / "environment")
+
+
 def test_a_folder_with_the_users_own_files_is_refused(machine):
     machine.folder.mkdir()
     (machine.folder / "thesis.tex").write_text("mine")

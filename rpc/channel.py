@@ -36,7 +36,7 @@ from rpc.cancel import CancelToken
 from rpc.crew import Crew
 from rpc.decoders import decoder_for
 from rpc.errors import InternalError, InvalidRequest, OutOfMemory, ParseError, RequestCancelled, RpcError
-from rpc.framing import Decoder, Event, Frame, Framing, FramingLost, Oversized
+from rpc.framing import Decoder, Event, Frames, Framing, FramingLost, Oversized
 from rpc.lifecycle import InitializeParams, Limits, ServerInfo, State
 from rpc.liveness import ProcessWatch, reader_gone
 from rpc.methods import Handler, Method, Params
@@ -269,26 +269,18 @@ class _Server:
 
     def _deal(self) -> bool:
         """Deal with what has been read, as far as there is not enough to run; whether there is work for the crew."""
-        arrived: list[Arrival] = []
         parse, max_batch = messages.parse, self._limits.max_batch
+        taken = 0
         for event in self._events:
             if event.framing != self._framing:
-                self._receive(arrived)
-                arrived = []
                 self._reframe(event.framing)
-            if not isinstance(event, Frame):
-                self._receive(arrived)
-                arrived = []
+            if isinstance(event, Frames):
+                self._receive([(parse(body, max_batch), len(body)) for body in event.bodies])
+                taken += len(event.bodies)
+            else:
                 self._refuse(event)
-                continue
-            body = event.body
-            arrived.append((parse(body, max_batch), len(body)))
-            if len(arrived) >= _ENOUGH_TASKS:
-                self._receive(arrived)
-                arrived = []
-                if self._crew.has_work:
-                    return True
-        self._receive(arrived)
+            if taken >= _ENOUGH_TASKS and self._crew.has_work:
+                return True
         return self._crew.has_work
 
     def _more_is_here(self) -> bool:
@@ -329,8 +321,6 @@ class _Server:
         return _End(0, drain=True)
 
     def _receive(self, arrived: Sequence[Arrival]) -> None:
-        if not arrived:
-            return
         with self._lock:
             self._settle()
             effects = self._peer.receive(arrived, time.monotonic())

@@ -22,7 +22,7 @@ from rpc.call import Progress
 from rpc.cancel import CancelToken
 from rpc.decoders import decoder_for
 from rpc.errors import ErrorObject, RequestCancelled, RpcError, WorkerCrashed, from_wire
-from rpc.framing import Decoder, Frame
+from rpc.framing import Decoder, Frames
 from rpc.messages import Reply, Request
 from rpc.methods import NoParams
 from rpc.outbox import Outbox
@@ -177,8 +177,8 @@ class Connection:
         with contextlib.suppress(OSError):
             while chunk := os.read(descriptor, _READ_BYTES):
                 for event in decoder.feed(chunk):
-                    if isinstance(event, Frame):
-                        self._receive(event.body)
+                    for body in event.bodies if isinstance(event, Frames) else ():
+                        self._receive(body)
                 if decoder.lost:
                     log.error("the %s broke the framing: ending it", self._name)
                     self._babbled = True

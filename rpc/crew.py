@@ -28,7 +28,7 @@ _PACE_WEIGHT = 0.2
 _PACE_LIMIT_SECONDS = 0.02
 _UNREAD_SECONDS = 0.05
 _WATCHFUL_SECONDS = 0.05
-_FLUSH_EVERY = 16
+_FLUSH_EVERY = 32
 
 Task = TypeVar("Task")
 _Turn = tuple[Task, bool, float]

@@ -40,10 +40,10 @@ _FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:[ \t]*(.*?)[ \t]*\Z"
 _LENGTH = re.compile(rb"[0-9]{1,15}\Z")
 
 
-class Frame(msgspec.Struct, frozen=True, gc=False):
-    """One message, unread. `framing` is how a reply to it must be framed."""
+class Frames(msgspec.Struct, frozen=True):
+    """Messages, unread: those that were complete together. `framing` is how a reply to them must be framed."""
 
-    body: bytes
+    bodies: tuple[bytes, ...]
     framing: Framing
 
 
@@ -60,7 +60,7 @@ class FramingLost(msgspec.Struct, frozen=True):
     framing: Framing = "header"
 
 
-Event = Frame | Oversized | FramingLost
+Event = Frames | Oversized | FramingLost
 
 
 def frame_edges(body: bytes, framing: Framing) -> tuple[bytes, bytes]:
@@ -103,13 +103,14 @@ class Decoder:
             return
         self._wanted = 0
         while self._buffer and not self.lost:
-            frames = self._plain_frames() if self.framing == "header" else []
-            yield from frames
+            bodies = self._plain_bodies() if self.framing == "header" else ()
+            if bodies:
+                yield Frames(bodies, "header")
             before = len(self._buffer)
             event = self._next()
             if event is not None:
                 yield event
-            elif not frames and len(self._buffer) == before:
+            elif not bodies and len(self._buffer) == before:
                 return
         if self.lost:
             self._buffer.clear()
@@ -175,31 +176,31 @@ class Decoder:
             return Oversized("line")
         return self._line(body)
 
-    def _line(self, body: bytes) -> Frame:
+    def _line(self, body: bytes) -> Frames:
         body = body.rstrip(_WHITE)
         if self.framing is None and body[:1] in (b"{", b"[") and _is_json(body):
             self.framing = "line"
-        return Frame(body, "line")
+        return Frames((body,), "line")
 
     # Headers
 
-    def _plain_frames(self) -> list[Frame]:
+    def _plain_bodies(self) -> tuple[bytes, ...]:
         """What nearly every client sends, as far as it is complete: a length and a body, and nothing else."""
         if self._skip or self._scanned:
-            return []
-        frames: list[Frame] = []
-        start = 0
+            return ()
+        bodies: list[bytes] = []
+        start, limit = 0, self._limit
         with memoryview(self._buffer) as view:
             data = bytes(view[:_PLAIN_BYTES])
-        while len(frames) < _AT_ONCE and (body := data.find(b"\r\n\r\n", start, start + _PLAIN_BLOCK_BYTES) + 4) > 3:
+        while len(bodies) < _AT_ONCE and (body := data.find(b"\r\n\r\n", start, start + _PLAIN_BLOCK_BYTES) + 4) > 3:
             length = _plain_length(data[start:body])
-            if length is None or body + length > len(data) or length > self._limit:
+            if length is None or body + length > len(data) or length > limit:
                 break
             start = body + length
-            frames.append(Frame(data[body:start], "header"))
+            bodies.append(data[body:start])
         if start:
             self._cut(start)
-        return frames
+        return tuple(bodies)
 
     def _header(self) -> Event | None:
         plain = _PLAIN_BLOCK.match(self._buffer)
@@ -232,7 +233,7 @@ class Decoder:
         """A block has told the length of its body, which starts at `start` of the buffer."""
         self.framing = "header"
         if start + length <= len(self._buffer) and length <= self._limit:
-            return Frame(self._take(start, start + length, start + length), "header")
+            return Frames((self._take(start, start + length, start + length),), "header")
         if start and length <= _WAIT_BYTES and length <= self._limit:
             self._wanted = start + length
             return None
@@ -257,10 +258,10 @@ class Decoder:
             self._parts.append(bytearray(part))
         return rest
 
-    def _finished_body(self) -> Frame:
+    def _finished_body(self) -> Frames:
         body = b"".join(self._parts)
         self._parts.clear()
-        return Frame(body, "header")
+        return Frames((body,), "header")
 
     def _drain(self) -> None:
         """Drop what is left of a message that was too long."""

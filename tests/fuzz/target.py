@@ -13,7 +13,7 @@ import sys
 
 from rpc import messages
 from rpc.errors import InvalidRequest, ParseError
-from rpc.framing import Decoder, Event, Frame, FramingLost
+from rpc.framing import Decoder, Event, Frames, FramingLost
 from rpc.lifecycle import Limits, ServerInfo
 from rpc.peer import Peer
 
@@ -39,15 +39,20 @@ def cut(stream: bytes, framing: str, size: int) -> list[Event]:
         events += decoder.feed(stream[start : start + size])
     events += decoder.end()
     assert not any(isinstance(event, FramingLost) for event in events[:-1]), "nothing follows a lost framing"
-    return events
+    return [one for event in events for one in singly(event)]
+
+
+def singly(event: Event) -> list[Event]:
+    """Each message by itself: which were complete together depends on the chunks."""
+    return [Frames((body,), event.framing) for body in event.bodies] if isinstance(event, Frames) else [event]
 
 
 def converse(events: list[Event]) -> None:
     """Each message gets its reply: never none for a request, never two."""
     peer = Peer(("work",), ServerInfo(name="fuzz", version="1"), Limits(max_in_flight=8, max_batch=20))
     for now, event in enumerate(events):
-        if isinstance(event, Frame):
-            effects = peer.receive([(messages.parse(event.body, 20), len(event.body))], float(now))
+        if isinstance(event, Frames):
+            effects = peer.receive([(messages.parse(body, 20), len(body)) for body in event.bodies], float(now))
             for incoming in effects.run:
                 if peer.start(incoming):
                     peer.answer(incoming, messages.encode_result(incoming.id, incoming.params), now=float(now))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,16 @@ while [ "$1" != -- ]; do shift; done
 shift
 exec "$@"
 """
+
+
+AND_TELL_MAPS = """
+import atexit, runpy, sys
+from pathlib import Path
+_, maps, *sys.argv = sys.argv
+atexit.register(lambda: Path(maps).write_text(Path("/proc/self/maps").read_text()))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""A program that runs another one and then writes down what that had mapped."""
 
 
 def can_hide() -> bool:
@@ -107,12 +118,21 @@ def test_inference_runs_with_everything_else_hidden(folder, tmp_path):
 
     # Act
     inference = [ROOT / "ml_runtime" / "inference.py", "--config", tmp_path / "config.json"]
-    finished = alone(folder / "bin" / "python", "-I", *inference)
+    finished = alone(folder / "bin" / "python", "-I", "-c", AND_TELL_MAPS, tmp_path / "maps", *inference)
 
     # Assert
     assert finished.returncode == 0, finished.stderr
     result = json.loads(finished.stdout.splitlines()[-1])["result"]
     assert (result["state"], result["clips"]) == ("completed", 12)
+    libraries = mapped_libraries((tmp_path / "maps").read_text())
+    assert [path for path in libraries if "libpython" in path]
+    assert [path for path in libraries if "libtorch_cpu" in path]
+    assert foreign_libraries(libraries, folder) == []
+
+
+def mapped_libraries(maps: str) -> tuple[str, ...]:
+    """Every file that code was run from, out of /proc/self/maps."""
+    return tuple(sorted(set(re.findall(r"^\S+ ..x. .*? (/.*)$", maps, re.MULTILINE))))
 
 
 def test_it_says_whose_work_is_in_it_and_under_which_licences(folder):

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from rpc.errors import RequestFailed, from_os_error
 
 ASIDE_SUFFIX = ".partial"
+_ASIDE_NAME = re.compile(r"\..*\.[0-9a-f]{8}(\.body)?\.partial", re.DOTALL)
+_ABANDONED_SECONDS = 24 * 3600.0
 _LONGEST_NAME_BYTES = 200
 
 
@@ -89,13 +93,25 @@ def write_bytes(path: Path, content: bytes) -> None:
         aside.write_bytes(content)
 
 
-def sweep_aside(folder: Path) -> int:
-    """Remove what interrupted writers left in `folder`; only files that `written_aside` named. Returns how many."""
-    leftovers = [path for path in folder.glob(f".*{ASIDE_SUFFIX}") if path.is_file()]
-    for path in leftovers:
+def sweep_aside(folder: Path, unused_seconds: float = 0.0) -> int:
+    """Remove what interrupted writers left in `folder`; only files that `aside_of` named. Returns how many.
+
+    Where somebody else may be writing just now, `unused_seconds` spares what was written to more recently.
+    """
+    latest = time.time() - unused_seconds
+    swept = 0
+    for path in folder.glob(f".*{ASIDE_SUFFIX}"):
         with contextlib.suppress(OSError):
-            path.unlink()
-    return len(leftovers)
+            if _ASIDE_NAME.fullmatch(path.name) and path.is_file() and path.stat().st_mtime <= latest:
+                path.unlink()
+                swept += 1
+    return swept
+
+
+def sweep_abandoned(folder: Path) -> None:
+    """Remove from a folder of the user's what writers left there that were killed more than a day ago."""
+    with contextlib.suppress(OSError):
+        sweep_aside(folder, _ABANDONED_SECONDS)
 
 
 def flush_folder(folder: Path) -> None:

@@ -53,6 +53,7 @@ class ExportFolder:
         self._failures: list[FailedDetection] = []
         self._table_path: Path | None = None
         _make(folder)
+        atomic.sweep_abandoned(folder)
         try:
             self._names = FreeNames(path.name for path in folder.iterdir())
             self._table = DetectionTable(folder / f"{_TABLE}{_TABLE_ENDING}")

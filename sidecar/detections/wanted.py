@@ -6,9 +6,10 @@ detections from a table (sidecar/scores/choosing.py), files.
 
 from __future__ import annotations
 
+import msgspec
+
 from rpc.errors import InvalidParams
-from schemas.audio import ClipParams
-from schemas.detections import ChosenDetection, ExportParams
+from schemas.detections import ChosenDetection, ExportParams, Render
 
 
 def check_choice(params: ExportParams) -> None:
@@ -23,8 +24,8 @@ def check_choice(params: ExportParams) -> None:
         raise InvalidParams(f"$.{useless}: this chooses from a table, and does nothing to a list of detections.")
 
 
-def clip_around(detection: ChosenDetection, params: ExportParams) -> ClipParams:
-    """The clip of a detection, with what is wanted before and after it.
+def place_around(detection: ChosenDetection, params: ExportParams) -> ChosenDetection:
+    """The detection with the times of its clip: with what is wanted before and after it.
 
     Times of 0 and 0 stand for a whole file, shown by its beginning. Times that are none stay so, and are refused
     when the clip is rendered.
@@ -34,11 +35,9 @@ def clip_around(detection: ChosenDetection, params: ExportParams) -> ClipParams:
         end = params.seconds_when_whole_file
     if start <= end:
         start, end = start - params.pad_before_seconds, end + params.pad_after_seconds
-    return ClipParams(
-        path=detection.path,
-        start_seconds=start,
-        end_seconds=end,
-        spectrogram=params.spectrogram,
-        audio=params.audio,
-        include=params.include,
-    )
+    return msgspec.structs.replace(detection, start_seconds=start, end_seconds=end)
+
+
+def rendering_of(params: ExportParams) -> Render:
+    """How every clip is rendered."""
+    return Render(spectrogram=params.spectrogram, audio=params.audio, include=params.include)

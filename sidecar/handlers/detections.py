@@ -20,7 +20,7 @@ from sidecar.audio.batch import Outcome, in_batch
 from sidecar.audio.clips import RenderedClip, clip_request
 from sidecar.audio.kept import encode_sound
 from sidecar.detections.folder import ClipFiles, ExportFolder
-from sidecar.detections.wanted import check_choice, clip_around
+from sidecar.detections.wanted import check_choice, place_around, rendering_of
 from sidecar.scores.choosing import choose_detections
 from sidecar.scores.sampling import sample_detections
 from survey.paths import path_from_wire
@@ -52,7 +52,8 @@ def export(params: ExportParams, call: Call, services: Services) -> ExportedDete
     check_choice(params)
     folder = path_from_wire(params.folder, "$.folder")
     chosen = _chosen(params, call, services)
-    clips = [clip_around(detection, params) for detection in chosen]
+    rendering = rendering_of(params)
+    clips = [clip_request(place_around(detection, params), rendering) for detection in chosen]
     call.begin(Progress(title="Exporting clips", done=0, total=len(clips), unit="clips", failed=0))
     failed = 0
     with ExportFolder(folder, len(clips)) as exports:

@@ -64,31 +64,32 @@ def _by_number(
 ) -> tuple[Scores, int]:
     """By row, or by the place of the clip among all clips by recording and time."""
     ranks = None if params.sort == "row" else table.clip_ranks()
+    shift = _shift(scores.row if ranks is None else ranks)
+    # Millions of clips are looked up in no order: of two bytes each, most of them are in the processor's own memory.
+    ranges_of_clips = None if ranks is None else (ranks >> shift).astype(np.uint16)
 
-    def key_of(some: Scores) -> Column:
-        key: Column = some.row if ranks is None else ranks[some.clip]
-        return key
+    def range_of(some: Scores) -> Column:
+        return some.row >> shift if ranges_of_clips is None else ranges_of_clips[some.clip]
 
-    counts, shift = np.zeros(_RANGES, np.int64), _shift(scores, ranks)
+    counts = np.zeros(_RANGES, np.int64)
     for some in _chosen(table, scores, params, files, token):
-        counts += np.bincount(key_of(some) >> shift, minlength=_RANGES)
+        counts += np.bincount(range_of(some), minlength=_RANGES)
     total = int(counts.sum())
     ranges, passed = _ranges_of_page(counts, params)
     parts = []
     for some in _chosen(table, scores, params, files, token):
-        within = (key_of(some) >> shift).astype(np.int64)
-        parts.append(some.take(np.flatnonzero((within >= ranges[0]) & (within <= ranges[1]))))
+        reached = range_of(some)
+        parts.append(some.take(np.flatnonzero((reached >= ranges[0]) & (reached <= ranges[1]))))
     chosen = joined(parts)
-    key = key_of(chosen).astype(np.int64)
+    key = chosen.row.astype(np.int64) if ranks is None else ranks[chosen.clip]
     keys = (-key if params.descending else key, chosen.row, _classes_of(chosen))
     first = params.offset - passed
     return chosen.take(window(keys, first, first + params.limit)), total
 
 
-def _shift(scores: LongScores, ranks: Column | None) -> int:
+def _shift(keys: Column) -> int:
     """By how many bits keys are shortened, so that there are at most _RANGES of them."""
-    highest = int((scores.row if ranks is None else ranks).max(initial=0))
-    return max(0, highest.bit_length() - (_RANGES.bit_length() - 1))
+    return max(0, int(keys.max(initial=0)).bit_length() - (_RANGES.bit_length() - 1))
 
 
 def _ranges_of_page(counts: Column, params: PageParams) -> tuple[tuple[int, int], int]:

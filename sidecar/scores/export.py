@@ -44,7 +44,7 @@ def export_table(table: OpenTable, params: ExportParams, token: CancelToken) -> 
         raise FileMissing(f"There is no folder {path.parent} to write to.", path=path.parent)
     position = None if params.class_ is None else table.position(params.class_)
     within(params.score_range)
-    places = list(table.names_and_places(token))
+    places = list(zip(table.names(), table.places_now(token), strict=True))
     with asked(table, token, position) as cursor:
         _add_places(cursor, places)
         if params.format == "csv":

@@ -25,6 +25,11 @@ class Recordings:
         self._depths: dict[PurePath, int] = {}
         self._lock = threading.Lock()
 
+    @property
+    def are_sought(self) -> bool:
+        """Whether they are looked for on the disk; otherwise their names tell where they are."""
+        return self._root is not None
+
     def find(self, name: str) -> Path:
         """The file that `name` stands for now; it need not exist."""
         if name.startswith("file://"):

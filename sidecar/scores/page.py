@@ -67,7 +67,11 @@ def _keys(table: OpenTable, scores: Scores, params: PageParams) -> tuple[Column,
 def _chosen_files(table: OpenTable, files: tuple[str, ...], token: CancelToken) -> Column:
     """Of every recording whether it is among `files`, by its name in the table or by where it is now."""
     wanted = set(files)
-    return np.array([now in wanted or name in wanted for name, now in table.names_and_places(token)], np.bool_)
+    by_name = [name in wanted for name in table.names()]
+    if sum(by_name) == len(wanted):
+        return np.array(by_name, np.bool_)
+    by_place = [place in wanted for place in table.places_now(token)]
+    return np.array(by_name, np.bool_) | np.array(by_place, np.bool_)
 
 
 def _row(table: OpenTable, shown: Scores, index: int) -> ScoreRow:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -92,11 +92,18 @@ class OpenTable:
             found: T = self._memory[what]
         return found
 
-    def names_and_places(self, token: CancelToken) -> Iterator[tuple[str, str]]:
-        """Every recording: its name in the table, and where it is now, as clients know it."""
-        for name in self.names():
-            token.raise_if_cancelled()
-            yield name, path_to_wire(self.recordings.find(name))
+    def places_now(self, token: CancelToken) -> tuple[str, ...]:
+        """Where every recording is now, as clients know it. Raises RequestCancelled."""
+
+        def found() -> tuple[str, ...]:
+            places = []
+            for name in self.names():
+                token.raise_if_cancelled()
+                places.append(path_to_wire(self.recordings.find(name)))
+            return tuple(places)
+
+        # What is sought below a folder may turn up later.
+        return found() if self.recordings.are_sought else self.remembered("places now", found)
 
     def _some_names(self) -> str:
         names = [f"`{name}`" for name in list(self.positions)[:_NAMES_SHOWN]]
@@ -140,7 +147,7 @@ class ScoreSession:
 
     def _count_missing(self, table: OpenTable, token: CancelToken) -> int:
         try:
-            return sum(not path_from_wire(place).exists() for _, place in table.names_and_places(token))
+            return sum(not path_from_wire(place).exists() for place in table.places_now(token))
         except BaseException:
             self._store.close(table.stored)
             raise

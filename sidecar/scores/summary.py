@@ -16,7 +16,6 @@ from sidecar.scores.grouping import Grouping, groups_of
 from sidecar.scores.questions import Scores, all_scores, scores_of, within_class
 from sidecar.scores.relations import asked, number
 from sidecar.scores.session import OpenTable
-from survey.paths import path_to_wire
 
 _Counts = dict[str | None, tuple[int, float]]
 
@@ -36,7 +35,7 @@ def summary_of(table: OpenTable, params: SummaryParams, token: CancelToken) -> S
     for scores in _reached(table, position, params.threshold, token):
         _count(table, scores, by, found)
     if params.by == "file":
-        found = _by_place(table, found)
+        found = _by_place(table, found, token)
     keys = sorted(found, key=lambda key: (key is None, key))
     return Summary(groups=tuple(SummaryGroup(key=key, count=found[key][0], max=found[key][1]) for key in keys))
 
@@ -65,12 +64,13 @@ def _count(table: OpenTable, scores: Scores, by: Grouping, found: _Counts) -> No
         found[key] = (count + int(counts[group]), max(high, float(highest[group])))
 
 
-def _by_place(table: OpenTable, found: _Counts) -> _Counts:
+def _by_place(table: OpenTable, found: _Counts, token: CancelToken) -> _Counts:
     """Groups by a recording's name in the table as groups by where it is now: several names may be one place."""
+    place_of = dict(zip(table.names(), table.places_now(token), strict=True))
     places: _Counts = {}
     for name, (count, high) in found.items():
         assert name is not None
-        place = path_to_wire(table.recordings.find(name))
+        place = place_of[name]
         known, highest = places.get(place, (0, -math.inf))
         places[place] = (known + count, max(highest, high))
     return places

@@ -43,6 +43,7 @@ def written(path: Path, *, overwrite: bool) -> Iterator[Path]:
     DiskFull, PermissionRefused
     """
     refuse_existing([path], overwrite=overwrite)
+    atomic.sweep_abandoned(path.parent)
     with atomic.written_aside(path, anew=not overwrite) as aside, translated_errors(path), _stopped(path):
         yield aside
 
@@ -55,6 +56,7 @@ def written_together(folder: Path, names: Iterable[str], *, overwrite: bool) -> 
     """
     paths = {name: folder / name for name in names}
     refuse_existing(paths.values(), overwrite=overwrite)
+    atomic.sweep_abandoned(folder)
     asides = {name: atomic.aside_of(path) for name, path in paths.items()}
     made = not folder.exists()
     try:

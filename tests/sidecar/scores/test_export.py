@@ -359,8 +359,8 @@ def test_cancelling_leaves_nothing(session: ScoreSession, tmp_path: Path, kind: 
         def __getattr__(self, name: str) -> object:
             return getattr(table, name)
 
-        def names_and_places(self, token: CancelToken) -> list[tuple[str, str]]:
-            found = list(table.names_and_places(token))
+        def places_now(self, token: CancelToken) -> tuple[str, ...]:
+            found = table.places_now(token)
             token.cancel()
             return found
 
@@ -470,3 +470,18 @@ def test_a_pipe_in_the_way_of_a_label_file_is_not_replaced(session: ScoreSession
         export(text_table(session, tmp_path, DENSE), pipe.parent, "audacity", overwrite=True)
 
     assert pipe.is_fifo()
+
+
+def test_what_killed_exports_left_is_swept_a_day_later(session: ScoreSession, tmp_path: Path) -> None:
+    table = text_table(session, tmp_path, SPARSE)
+    ours = [tmp_path / f".s.csv.0123abcd{ending}" for ending in (".partial", ".body.partial")]
+    others = [tmp_path / ".mine.partial", tmp_path / "s.csv.0123abcd.partial"]
+    now = tmp_path / ".t.csv.0123abcd.partial"
+    for path in (*ours, *others, now):
+        path.write_text("half")
+    for path in (*ours, *others):
+        os.utime(path, (0, 0))
+
+    export(table, tmp_path / "s.parquet", "parquet")
+
+    assert [path.exists() for path in (*ours, *others, now)] == [False, False, True, True, True]

@@ -1,7 +1,7 @@
-"""Pages of all classes of a long table.
+"""Pages of all classes.
 
 What lives here: by score through merging (merged.py); by recording or row through counting. What must not: one class
-(page.py), dense tables (leading.py).
+(page.py), the beginning of dense tables (leading.py).
 
 By recording or row, keys are whole numbers: they are counted in some ten thousand ranges, and only the scores of the
 ranges that the page reaches into are looked at.
@@ -16,7 +16,7 @@ import numpy as np
 from rpc.cancel import CancelToken
 from schemas.scores import PageParams
 from sidecar.scores.merged import merged_window
-from sidecar.scores.questions import Scores, all_scores, joined, within_class
+from sidecar.scores.questions import Scores, all_scores, joined, scores_in_order, within_class
 from sidecar.scores.session import OpenTable
 from sidecar.scores.window import window
 from survey.tables.columns import Column
@@ -34,8 +34,7 @@ def every_class_page(
     ------
     RequestCancelled
     """
-    scores = table.stored.kept.scores
-    assert scores is not None
+    scores = scores_in_order(table, token)
     if params.sort == "score" and files is None:
         return _by_score(table, scores, params)
     if params.sort == "score":

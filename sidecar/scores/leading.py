@@ -1,7 +1,6 @@
-"""Pages of all classes of a dense table.
+"""The first pages of all classes of a dense table.
 
-What lives here: the query for them, and how to make rows of a few clips alone. What must not: long tables
-(every_class.py).
+What lives here: making rows of a few clips alone. What must not: pages further on (every_class.py).
 
 Of the first K scores by any order, each lies in one of the first K clips by their own first score. The highest and
 lowest score of every clip are found at the first such question and kept while the table is open; then a page near the
@@ -16,7 +15,7 @@ import numpy as np
 from rpc.cancel import CancelToken
 from schemas.scores import PageParams
 from sidecar.scores.questions import Scores
-from sidecar.scores.relations import asked, clips_sql, scores_sql, within
+from sidecar.scores.relations import asked
 from sidecar.scores.session import OpenTable
 from sidecar.scores.window import window
 from survey.tables.columns import Column
@@ -24,83 +23,41 @@ from survey.tables.columns import Column
 _WORTH_IT = 8
 
 
-def dense_page(table: OpenTable, params: PageParams, files: Column | None, token: CancelToken) -> tuple[Scores, int]:
-    """The scores of a page, and how many there are in all; `files` tells of every recording whether it is chosen.
+def leading_page(table: OpenTable, params: PageParams, token: CancelToken) -> tuple[Scores, int] | None:
+    """The scores of a page, and how many there are in all; None where this way is no help.
+
+    It is none for long tables, with a range or a choice of recordings, and far from the beginning.
 
     Raises
     ------
     RequestCancelled
     """
-    with asked(table, token) as cursor:
-        _add_files(cursor, table, files)
-        chosen = f"({scores_sql(table, None)} AND {within(params.score_range)})"
-        if files is not None:
-            chosen = f"(SELECT * FROM {chosen} SEMI JOIN chosen_clips USING (clip))"
-        leading = _scores_of_leading(cursor, table, params)
-        total = _total(cursor, table, params)
-        query = _query(table, params, chosen if leading is None else f"({leading})")
-        found = cursor.execute(query).fetchnumpy()
-    kept_rows = table.stored.kept.clips.row
-    assert kept_rows is not None
-    order = table.clips_by_row()
-    clip = order[np.searchsorted(kept_rows[order], found["row"])]
-    return Scores(found["score"], clip, found["row"], found["class"]), total
-
-
-def _add_files(cursor: duckdb.DuckDBPyConnection, table: OpenTable, files: Column | None) -> None:
-    """Make the view `chosen_clips` of the clips of some recordings."""
-    clips = table.stored.kept.clips
-    if files is not None and clips.row is not None:
-        cursor.register("chosen_clips", {"clip": clips.row[files[clips.file]].astype(np.int64)})
-
-
-def _query(table: OpenTable, params: PageParams, chosen: str) -> str:
-    order = _order(params)
-    columns = "row, class, score"
-    limit = f"LIMIT {params.limit} OFFSET {params.offset}"
-    if params.sort == "path":
-        return f"SELECT {columns} FROM {chosen} JOIN ({clips_sql(table)}) USING (clip) ORDER BY {order} {limit}"
-    return f"SELECT {columns} FROM {chosen} ORDER BY {order} {limit}"
-
-
-def _order(params: PageParams) -> str:
-    way = "DESC" if params.descending else "ASC"
-    keys = {"score": f"score {way}", "path": f'path {way}, "start" {way}', "row": f"row {way}"}
-    return f"{keys[params.sort]}, row, class"
-
-
-def _total(cursor: duckdb.DuckDBPyConnection, table: OpenTable, params: PageParams) -> int:
-    """How many scores fit."""
-    classes = table.stored.content.classes
-    if params.score_range is None and params.files is None:
-        return sum(summary.count for summary in classes)
-    only = "" if params.files is None else "SEMI JOIN chosen_clips ON chosen_clips.clip = clips.row"
-    counted = " UNION ALL ".join(
-        f"SELECT count(*) AS cells FROM {table.stored.schema}.clips {only} "
-        f"WHERE NOT isnan({column}) AND {within(params.score_range, column=column)}"
-        for column in (f"s{index}" for index in range(len(classes)))
-    )
-    found = cursor.execute(f"SELECT sum(cells) FROM ({counted})").fetchone()
-    return int(found[0]) if found else 0
-
-
-def _scores_of_leading(cursor: duckdb.DuckDBPyConnection, table: OpenTable, params: PageParams) -> str | None:
-    """A query for row, clip, class, score of the clips that decide the page; None where that is no help.
-
-    It is none with a range or a choice of recordings, and far from the beginning.
-    """
-    content = table.stored.content
-    wanted = params.offset + params.limit
-    if params.score_range is not None or params.files is not None or wanted * _WORTH_IT > content.clip_count:
+    content, last = table.stored.content, params.offset + params.limit
+    chosen = params.score_range is not None or params.files is not None
+    if not content.wide or chosen or last * _WORTH_IT > content.clip_count:
         return None
-    cursor.register("leading_clips", {"row": _leading_rows(cursor, table, params, wanted)})
-    count = len(content.classes)
-    columns = ", ".join(f"s{index}" for index in range(count))
-    every = (
-        f"SELECT row, unnest(range({count})) AS class, unnest([{columns}]) AS score "
-        f"FROM {table.stored.schema}.clips SEMI JOIN leading_clips USING (row)"
-    )
-    return f"SELECT row, row AS clip, class, score FROM ({every}) WHERE NOT isnan(score)"
+    columns = ", ".join(f"s{index}" for index in range(len(content.classes)))
+    with asked(table, token) as cursor:
+        cursor.register("leading_clips", {"row": _leading_rows(cursor, table, params, last)})
+        query = f"SELECT row, {columns} FROM {table.stored.schema}.clips SEMI JOIN leading_clips USING (row)"
+        found = cursor.execute(query).fetchnumpy()
+    cells = np.stack([np.ma.filled(found[f"s{index}"], np.nan) for index in range(len(content.classes))], axis=1)
+    place, classes = np.nonzero(~np.isnan(cells))
+    rows = found["row"][place]
+    scores = Scores(cells[place, classes], table.clips_of_rows(rows), rows, classes)
+    keys = (*_keys(table, params, scores), scores.row, classes)
+    shown = scores.take(window(keys, params.offset, last))
+    return shown, sum(summary.count for summary in content.classes)
+
+
+def _keys(table: OpenTable, params: PageParams, scores: Scores) -> tuple[Column, ...]:
+    sign = -1 if params.descending else 1
+    if params.sort == "score":
+        return (sign * scores.score,)
+    if params.sort == "row":
+        return (sign * scores.row,)
+    clips = table.stored.kept.clips
+    return sign * table.file_ranks()[clips.file[scores.clip]], sign * clips.start[scores.clip]
 
 
 def _leading_rows(cursor: duckdb.DuckDBPyConnection, table: OpenTable, params: PageParams, wanted: int) -> Column:

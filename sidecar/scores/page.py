@@ -10,7 +10,7 @@ import numpy as np
 from rpc.cancel import CancelToken
 from schemas.scores import Page, PageParams, ScoreRow
 from sidecar.scores.every_class import every_class_page
-from sidecar.scores.leading import dense_page
+from sidecar.scores.leading import leading_page
 from sidecar.scores.questions import Scores, checked_range, scores_of
 from sidecar.scores.session import OpenTable
 from sidecar.scores.window import window
@@ -35,7 +35,7 @@ def shown_scores(table: OpenTable, params: PageParams, token: CancelToken) -> tu
     position = None if params.class_ is None else table.position(params.class_)
     files = None if params.files is None else _chosen_files(table, params.files, token)
     if position is None:
-        return (dense_page if table.stored.content.wide else every_class_page)(table, params, files, token)
+        return leading_page(table, params, token) or every_class_page(table, params, files, token)
     shown, total = _of_class(table, position, params, files, token)
     return shown.with_classes(np.full(len(shown.row), position)), total
 

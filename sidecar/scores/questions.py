@@ -17,10 +17,11 @@ from typing import Self
 import numpy as np
 
 from rpc.cancel import CancelToken
-from rpc.errors import InvalidParams
+from rpc.errors import InvalidParams, from_os_error
 from sidecar.scores.session import OpenTable
 from survey.tables.columns import Column
 from survey.tables.kept import LongScores
+from survey.tables.ordered import ordered_scores
 
 _AT_ONCE = 1_000_000
 
@@ -56,14 +57,40 @@ def scores_of(
     scores = table.stored.kept.scores
     if scores is not None:
         return _slice_of(scores, slice(*within_class(table, scores, position, score_range)))
-    with table.store.cursor(token) as cursor:
-        column = cursor.execute(f"SELECT s{position} AS score FROM {table.stored.schema}.clips").fetchnumpy()["score"]
-    column = np.ma.filled(column, math.nan)
+    column = _column_of(table, position, token)
     there = ~np.isnan(column) if score_range is None else (column >= score_range[0]) & (column <= score_range[1])
     clip = np.flatnonzero(there)
     rows = table.stored.kept.clips.row
     assert rows is not None
     return Scores(column[clip], clip, rows[clip])
+
+
+def _column_of(table: OpenTable, position: int, token: CancelToken) -> Column:
+    """The scores of a class of a wide table, NaN for absent ones, in the order of its clips."""
+    with table.store.cursor(token) as cursor:
+        found = cursor.execute(f"SELECT s{position} AS score FROM {table.stored.schema}.clips").fetchnumpy()
+    column: Column = np.ma.filled(found["score"], math.nan)
+    return column
+
+
+def scores_in_order(table: OpenTable, token: CancelToken) -> LongScores:
+    """The scores of all classes, by class and from the highest. Of a wide table that takes some seconds, once.
+
+    Raises
+    ------
+    RequestCancelled, DiskFull, PermissionRefused
+    """
+    kept = table.stored.kept
+    if kept.scores is not None:
+        return kept.scores
+
+    def found() -> LongScores:
+        try:
+            return ordered_scores(kept, lambda position: _column_of(table, position, token), token)
+        except OSError as error:
+            raise from_os_error(error, kept.folder, "keep scores in") from error
+
+    return table.remembered("scores in order", found)
 
 
 def within_class(
@@ -90,7 +117,7 @@ def _slice_of(scores: LongScores, these: slice) -> Scores:
 def all_scores(
     table: OpenTable, scores: LongScores, token: CancelToken, score_range: tuple[float, float] | None
 ) -> Iterator[Scores]:
-    """The scores of all classes of a long table within a range, class by class, some at a time.
+    """The scores of all classes within a range, class by class, some at a time.
 
     Raises
     ------

@@ -214,19 +214,19 @@ class SortedScores:
     def _merge_class(self, rows: list[tuple[int, int]], target: Mapping[str, Column]) -> None:
         held = [(piece, *these) for piece, these in zip(self._pieces, rows, strict=True) if these[0] < these[1]]
         joined = {name: _joined([p.columns[name][first:last] for p, first, last in held]) for name in self._names}
-        order = _from_the_highest(joined["score"])
+        order = from_the_highest(joined["score"])
         for name, column in target.items():
             np.take(joined[name], order, out=column)
 
 
 def _sort_class(piece: _Piece, number: int) -> None:
     these = slice(piece.ends[number], piece.ends[number + 1])
-    order = _from_the_highest(piece.columns["score"][these])
+    order = from_the_highest(piece.columns["score"][these])
     for column in piece.columns.values():
         column[these] = column[these][order]
 
 
-def _from_the_highest(scores: Column) -> Column:
+def from_the_highest(scores: Column) -> Column:
     """The order of `scores`: NaN last, equal ones as they come."""
     keys = -scores
     order = np.argsort(keys)  # several times as fast as a stable sort, but for what is equal

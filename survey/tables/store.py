@@ -376,7 +376,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _size_of(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir())
+    return sum(file.stat().st_size for file in folder.rglob("*"))
 
 
 def _place(aside: Path, folder: Path) -> None:

@@ -63,7 +63,7 @@ def test_pieces_are_merged_into_what_sorting_everything_gives(
     for number, one in enumerate(found):
         held = scores[numbers == number]
         finite = held[np.isfinite(held)]
-        assert (one.held, one.count) == (len(held), np.count_nonzero(~np.isnan(held)))
+        assert (one.held, one.count) == (len(held), int(np.count_nonzero(~np.isnan(held))))
         assert (one.low, one.high) == ((finite.min(), finite.max()) if len(finite) else (None, None))
         assert one.mean == (pytest.approx(finite.mean()) if len(finite) else None)
 

@@ -44,7 +44,8 @@ def leading_page(table: OpenTable, params: PageParams, token: CancelToken) -> tu
     cells = np.stack([np.ma.filled(found[f"s{index}"], np.nan) for index in range(len(content.classes))], axis=1)
     place, classes = np.nonzero(~np.isnan(cells))
     rows = found["row"][place]
-    scores = Scores(cells[place, classes], table.clips_of_rows(rows), rows, classes)
+    clips, known = table.clips_by_row()
+    scores = Scores(cells[place, classes], clips[np.searchsorted(known, rows)], rows, classes)
     keys = (*_keys(table, params, scores), scores.row, classes)
     shown = scores.take(window(keys, params.offset, last))
     return shown, sum(summary.count for summary in content.classes)

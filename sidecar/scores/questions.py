@@ -30,7 +30,7 @@ _AT_ONCE = 1_000_000
 class Scores:
     """Some scores, each with its clip, its row, and the number of its class where they are of several.
 
-    `ordered`: the highest first, equal ones in the order of their rows.
+    `ordered`: the highest first, equal ones in the order of their rows. Otherwise those of a class come by row.
     """
 
     score: Column
@@ -57,12 +57,11 @@ def scores_of(
     scores = table.stored.kept.scores
     if scores is not None:
         return _slice_of(scores, slice(*within_class(table, scores, position, score_range)))
-    column = _column_of(table, position, token)
+    clips, rows = table.clips_by_row()
+    column = _column_of(table, position, token)[clips]
     there = ~np.isnan(column) if score_range is None else (column >= score_range[0]) & (column <= score_range[1])
-    clip = np.flatnonzero(there)
-    rows = table.stored.kept.clips.row
-    assert rows is not None
-    return Scores(column[clip], clip, rows[clip])
+    places = np.flatnonzero(there)
+    return Scores(column[places], clips[places], rows[places])
 
 
 def _column_of(table: OpenTable, position: int, token: CancelToken) -> Column:

@@ -18,6 +18,7 @@ from sidecar.scores.session import OpenTable
 from sidecar.scores.window import window
 from survey.paths import path_to_wire
 from survey.tables.columns import Column
+from survey.tables.sorting import from_the_highest
 
 _BINS = 10
 
@@ -46,11 +47,18 @@ def sample_detections(table: OpenTable, params: SampleParams, token: CancelToken
 
 def _taken(table: OpenTable, scores: Scores, params: SampleParams) -> Column:
     """Where those stand that are taken."""
-    keys = (-scores.score if params.strategy == "top" else _chance(scores.row, params.seed), scores.row)
+    key = -scores.score if params.strategy == "top" else _chance(scores.row, params.seed)
     strata = _strata(table, scores, params)
     if strata is None:
-        return window(keys, 0, params.count)
-    return window((_turns(strata, keys), *keys), 0, params.count)
+        return window((key, scores.row), 0, params.count)
+    return window((_turns(strata, _order(scores, key, params)), key, scores.row), 0, params.count)
+
+
+def _order(scores: Scores, key: Column, params: SampleParams) -> Column:
+    """The places of `scores` in the order in which a stratum gives them."""
+    if params.strategy != "top":
+        return np.argsort(key)
+    return np.arange(len(key)) if scores.ordered else from_the_highest(scores.score)
 
 
 def _chance(rows: Column, seed: int) -> Column:
@@ -90,9 +98,11 @@ def _part_of_range(scores: Column, low: float, high: float) -> Column:
     return np.minimum(np.floor(shares * _BINS), _BINS - 1).astype(np.int64)
 
 
-def _turns(strata: Column, keys: tuple[Column, ...]) -> Column:
-    """Which one of its stratum each is, by the order of `keys`."""
-    order = np.lexsort((*reversed(keys), strata))
+def _turns(strata: Column, order: Column) -> Column:
+    """Which one of its stratum each is, if they are taken in this order."""
+    # Numbers of 16 bits are sorted in a fraction of the time.
+    narrow = strata.astype(np.uint16) if strata.max(initial=0) < 2**16 else strata
+    order = order[np.argsort(narrow[order], kind="stable")]
     sorted_strata = strata[order]
     begins = np.flatnonzero(np.concatenate(([True], sorted_strata[1:] != sorted_strata[:-1])))[: len(order)]
     turns = np.empty(len(order), np.int64)

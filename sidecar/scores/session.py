@@ -78,13 +78,16 @@ class OpenTable:
         clips = self.stored.kept.clips
         return self.remembered("clip ranks", lambda: _ranks(clips.start, self.file_ranks()[clips.file]))
 
-    def clips_of_rows(self, rows: Column) -> Column:
-        """The clips of some rows of a dense table."""
-        known = self.stored.kept.clips.row
-        assert known is not None
-        by_row = self.remembered("clips by row", lambda: np.argsort(known, kind="stable"))
-        found: Column = by_row[np.searchsorted(known[by_row], rows)]
-        return found
+    def clips_by_row(self) -> tuple[Column, Column]:
+        """The clips of a dense table in the order of their rows, and these rows."""
+        rows = self.stored.kept.clips.row
+        assert rows is not None
+
+        def found() -> tuple[Column, Column]:
+            order = np.argsort(rows, kind="stable")
+            return order, rows[order]
+
+        return self.remembered("clips by row", found)
 
     def remembered(self, what: str, find: Callable[[], T]) -> T:
         """What `find` finds, which is asked only once while the table is open."""

@@ -243,7 +243,7 @@ def with_path(message: str) -> str:
 # Writing
 
 
-class _Result(msgspec.Struct, tag_field="jsonrpc", tag="2.0"):
+class _Result(msgspec.Struct, tag_field="jsonrpc", tag="2.0", gc=False):
     id: Any
     result: Any
 

@@ -32,6 +32,7 @@ from rpc.redact import redact_json
 
 GRACE_SECONDS = 2.0
 _EMPTY = msgspec.Raw()
+_SHUT_DOWN = State.SHUT_DOWN  # asked for with each request, and 0.2 µs as a member of its enum
 
 Arrival = tuple[Message | Batch, int]
 """A parsed frame and its size in bytes."""
@@ -156,7 +157,7 @@ class Peer:
             batch.open += 1
         own = self._own.get(request.method)
         try:
-            if self.state is State.SHUT_DOWN and request.method != "exit":
+            if self.state is _SHUT_DOWN and request.method != "exit":
                 raise InvalidRequest("The server has been shut down.")
             if own is not None:
                 effects.others = True

@@ -178,6 +178,11 @@ class TableStore:
                 self._engine = duckdb.connect(":memory:", config=config)
             return self._engine
 
+    def _started(self) -> None:
+        """Have the instance. Who needs it hears what went wrong."""
+        with contextlib.suppress(duckdb.Error, RequestFailed):
+            self._instance()
+
     def _make_folder(self) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -237,6 +242,8 @@ class TableStore:
                 cursor.execute(f"ATTACH {literal(str(database_file))} AS {target.schema} (ROW_GROUP_SIZE {_ROW_GROUP})")
                 try:
                     document = read_table(cursor, target, wanted, loading)
+                    if document.content.wide:  # it will be needed next, and starts while the file is closed
+                        threading.Thread(target=self._started, name="duckdb", daemon=True).start()
                 finally:
                     _interruptible_detach(cursor, target.schema)
                 if not document.content.wide:

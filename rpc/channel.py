@@ -23,7 +23,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Any, Literal, Protocol
 
@@ -34,21 +34,17 @@ from rpc.atonce import input_waits
 from rpc.call import Call, Progress
 from rpc.cancel import CancelToken
 from rpc.crew import Crew
-from rpc.decoders import decoder_for
 from rpc.errors import InternalError, InvalidRequest, OutOfMemory, ParseError, RequestCancelled, RpcError
 from rpc.framing import Decoder, Event, Frames, Framing, FramingLost, Oversized
 from rpc.lifecycle import InitializeParams, Limits, ServerInfo, State
 from rpc.liveness import ProcessWatch, reader_gone
-from rpc.methods import Handler, Method, Params
+from rpc.methods import Params
 from rpc.outbox import Outbox
 from rpc.peer import GRACE_SECONDS, Arrival, Effects, Incoming, Peer
+from rpc.routes import Registry, Routes
 from rpc.stdio import take_stdio
 
 __all__ = ["Application", "Limits", "Options", "Registry", "ServerInfo", "serve"]
-
-Registry = Mapping[str, tuple[Method, Callable[[], Handler]]]
-"""Method name -> its description and a function that returns its handler. The function runs at the first call
-of that method, on a pool thread: import late in there."""
 
 _READ_BYTES = 64 * 1024  # more would be mapped and unmapped by malloc for each small message
 _LARGE_READ_BYTES = 1 << 20
@@ -130,7 +126,7 @@ class _Server:
     def __init__(
         self, registry: Registry, options: Options, application: Application | None, stdin: int, stdout: int
     ) -> None:
-        self._routes = _Routes(registry)
+        self._routes = Routes(registry)
         self._application = application
         self._stdin = stdin
         self._stdout = stdout
@@ -510,20 +506,6 @@ class _Sink(msgspec.Struct, frozen=True):
 
     def rows(self, rows: Sequence[Any]) -> None:
         self.server.rows(self.incoming, rows)
-
-
-class _Routes(dict[str, tuple[Handler, msgspec.json.Decoder[Any]]]):
-    """Methods with their handlers and decoders, each made at its first call."""
-
-    def __init__(self, registry: Registry) -> None:
-        super().__init__()
-        self.quick = frozenset(name for name, (method, _) in registry.items() if method.quick)
-        self._registry = registry
-
-    def __missing__(self, method: str) -> tuple[Handler, msgspec.json.Decoder[Any]]:
-        description, load = self._registry[method]
-        route = self[method] = (load(), decoder_for(description.params))
-        return route
 
 
 @contextlib.contextmanager

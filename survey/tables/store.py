@@ -387,12 +387,15 @@ def _size_of(folder: Path) -> int:
 
 
 def _place(aside: Path, folder: Path) -> None:
-    """Give what is whole its name. Another process may have been quicker, or have left what cannot be read."""
+    """Give what is whole its name. Another process may have been quicker: then its table, which is the same, stays."""
     try:
         aside.rename(folder)
     except OSError:
         if not folder.exists():
             raise
-        shutil.rmtree(folder, ignore_errors=True)
-        aside.rename(folder)
+        try:
+            read_kept(folder)
+        except (OSError, ValueError):
+            shutil.rmtree(folder, ignore_errors=True)
+            aside.rename(folder)
     atomic.flush_folder(folder.parent)

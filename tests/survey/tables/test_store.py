@@ -113,3 +113,23 @@ def test_a_refused_table_leaves_nothing_behind(store: TableStore, tmp_path: Path
         store.open(tmp_path / "bad.csv", "auto", CancelToken())
 
     assert kept(tmp_path) == set()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_another_process_was_quicker(
+    store: TableStore, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    """Both read the table; what the first of them keeps stays if it is whole."""
+    first = store.open(source, "auto", CancelToken())
+    other = TableStore(tmp_path / "cache")
+    monkeypatch.setattr(other, "_reopen", lambda _key: None)
+    before = (first.folder / "table.json").stat().st_ino
+    if not whole:
+        (first.folder / "start.f8").unlink()
+
+    second = other.open(source, "auto", CancelToken())
+
+    assert second.folder == first.folder
+    assert second.content == first.content
+    assert ((second.folder / "table.json").stat().st_ino == before) is whole
+    other.close_all()

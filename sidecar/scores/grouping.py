@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -31,17 +32,31 @@ _BEFORE_TIME = re.compile(r"^(.+?)[_ -]*(?<!\d)(?:19|20)\d{2}([-_]?)[01]\d\2[0-3
 """An AudioMoth's own number may hold eight digits, too: 2484510460368C0F_20240512_053000."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Places:
-    """Of every recording its name, the number of its site (-1 for none), and when it began.
-
-    `began` is in seconds of the recorder's clock since 1970, NaN where the name does not tell.
-    """
+    """When and where the recordings of these names were made; found out when it is first asked."""
 
     names: tuple[str, ...]
-    sites: tuple[str, ...]
-    site: Column
-    began: Column
+
+    @cached_property
+    def sites(self) -> tuple[str, ...]:
+        """All sites, in alphabetical order."""
+        return tuple(sorted({site for site in self._site_of.values() if site}))
+
+    @cached_property
+    def site(self) -> Column:
+        """The number of each recording's site, -1 for none."""
+        known = {site: number for number, site in enumerate(self.sites)}
+        return np.array([known.get(self._site_of[name], -1) for name in self.names], np.int64)
+
+    @cached_property
+    def began(self) -> Column:
+        """When each began, in seconds of the recorder's clock since 1970; NaN where its name does not tell."""
+        return np.array([_began(name) for name in self.names], np.float64)
+
+    @cached_property
+    def _site_of(self) -> dict[str, str]:
+        return sites_of(self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +66,6 @@ class Groups:
     numbers: Column
     count: int
     key: Callable[[int], str | None]
-
-
-def places_of(names: Sequence[str]) -> Places:
-    """Where and when the recordings of these names were made."""
-    found = sites_of(names)
-    sites = tuple(sorted({site for site in found.values() if site}))
-    known = {site: number for number, site in enumerate(sites)}
-    return Places(
-        names=tuple(names),
-        sites=sites,
-        site=np.array([known.get(found[name], -1) for name in names], np.int64),
-        began=np.array([_began(name) for name in names], np.float64),
-    )
 
 
 def groups_of(places: Places, clips: Clips, chosen: Column, by: Grouping) -> Groups:

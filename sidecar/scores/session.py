@@ -18,7 +18,7 @@ import numpy as np
 from rpc.cancel import CancelToken
 from rpc.errors import FileMissing, ScoresNotFound
 from schemas.scores import ClassSummary, LoadParams, ScoreTable
-from sidecar.scores.grouping import Places, places_of
+from sidecar.scores.grouping import Places
 from sidecar.scores.moved import Recordings
 from survey.faults import nearest
 from survey.paths import path_from_wire, path_to_wire
@@ -67,7 +67,7 @@ class OpenTable:
 
     def places(self) -> Places:
         """When and where every recording was made."""
-        return self.remembered("places", lambda: places_of(self.names()))
+        return self.remembered("places", lambda: Places(self.names()))
 
     def file_ranks(self) -> Column:
         """The place of every recording among all of them in alphabetical order."""

@@ -293,37 +293,40 @@ class ClipNumbers:
             writer.close()
         if self._rising:
             return None
-        self._look_up(cursor)
-        clip_of = np.empty(self.count, np.uint32)
-        for these in _shares("given.number", self.count):
-            same = " AND ".join(f'given."{key}" = staged_clips."{key}"' for key in _KEYS)
-            found = cursor.execute(f"SELECT number, clip FROM given JOIN staged_clips ON {same} WHERE {these}")
-            numbers = found.fetchnumpy()
-            clip_of[numbers["number"]] = numbers["clip"]
+        clip_of = self._looked_up(cursor)
         counted = cursor.execute("SELECT count(*) FROM staged_clips").fetchone()
         self.count = counted[0] if counted else 0
         self._write_again(cursor)
         return clip_of
 
-    def _look_up(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Make the table of clips, each once, out of those that were numbered."""
-        columns = {name: mapped(path, CLIP_KINDS[name]) for name, path in self._paths.items()}
-        cursor.register("given_clips", columns)
-        numbered = "SELECT row_number() OVER () - 1 AS number, * FROM given_clips"
-        cursor.execute(f"CREATE OR REPLACE TEMP TABLE given AS {numbered}")
-        cursor.unregister("given_clips")
+    def _looked_up(self, cursor: duckdb.DuckDBPyConnection) -> Column:
+        """Make the table of clips, each once; the clip of every one that was numbered."""
+        given = {name: mapped(path, CLIP_KINDS[name]) for name, path in self._paths.items()}
+        given["number"] = np.arange(self.count, dtype=np.uint32)
+        cursor.register("given", given)
         with unordered(cursor):
             cursor.execute(
                 "CREATE OR REPLACE TEMP TABLE staged_clips AS SELECT row_number() OVER (ORDER BY first) - 1 AS clip, "
                 'file, "start", "end" FROM (SELECT file, "start", "end", min(number) AS first FROM given GROUP BY ALL)'
             )
+        cursor.unregister("given")
+        clip_of = np.empty(self.count, np.uint32)
+        for first in range(0, self.count, _LOOKED_UP_AT_ONCE):
+            some = {name: column[first : first + _LOOKED_UP_AT_ONCE] for name, column in given.items()}
+            cursor.register("given", some)
+            found = cursor.execute('SELECT number, clip FROM given JOIN staged_clips USING (file, "start", "end")')
+            numbers = found.fetchnumpy()
+            clip_of[numbers["number"]] = numbers["clip"]
+            cursor.unregister("given")
+        return clip_of
 
     def _write_again(self, cursor: duckdb.DuckDBPyConnection) -> None:
         with contextlib.ExitStack() as stack:
             writers = {
                 name: stack.enter_context(ColumnWriter(path, CLIP_KINDS[name])) for name, path in self._paths.items()
             }
-            for these in _shares("clip", self.count):
+            for first in range(0, self.count, _LOOKED_UP_AT_ONCE):
+                these = f"clip >= {first} AND clip < {first + _LOOKED_UP_AT_ONCE}"
                 query = f'SELECT file, "start", "end" FROM staged_clips WHERE {these} ORDER BY clip'
                 columns = cursor.execute(query).fetchnumpy()
                 for name, writer in writers.items():
@@ -339,9 +342,3 @@ class ClipNumbers:
     ) -> None:
         for writer in self._writers.values():
             writer.__exit__(kind, error, trace)
-
-
-def _shares(column: str, count: int) -> Iterator[str]:
-    """Conditions that choose some millions of numbers each, one after the other all of them."""
-    for first in range(0, count, _LOOKED_UP_AT_ONCE):
-        yield f"{column} >= {first} AND {column} < {first + _LOOKED_UP_AT_ONCE}"

@@ -19,7 +19,7 @@ from typing import Any
 from ml_runtime import results, run
 from ml_runtime.compat import make_importable
 from ml_runtime.models.imports import import_weights
-from ml_runtime.models.registry import ModelProvider, list_models
+from ml_runtime.models.registry import ModelProvider, check_model, list_models
 from ml_runtime.pipeline.choices import Choices
 from rpc.call import Call
 from rpc.channel import Registry
@@ -28,6 +28,7 @@ from rpc.methods import Handler, Method
 from schemas.catalogue import WORKER_METHODS
 from schemas.models import ImportedWeights, ModelList, PreparedModel
 from schemas.worker import (
+    CheckModelParams,
     DescribeParams,
     ImportWeightsParams,
     JobOutcome,
@@ -68,6 +69,10 @@ class Worker:
     def models(self, params: ModelsParams, call: Call) -> ModelList:
         """worker/models: every model source, and whether it can run here."""
         return list_models()
+
+    def check(self, params: CheckModelParams, call: Call) -> None:
+        """worker/check: refuse a model that cannot run here, before anything is made for it."""
+        check_model(params.model, params.device)
 
     def prepare(self, params: PrepareModelParams, call: Call) -> PreparedModel:
         """worker/prepare: fetch a model's weights, and load it."""
@@ -111,6 +116,7 @@ def registry(worker: Worker) -> Registry:
     handlers: dict[str, Callable[[Any, Call], Any]] = {
         "worker/describe": worker.describe,
         "worker/models": worker.models,
+        "worker/check": worker.check,
         "worker/prepare": worker.prepare,
         "worker/import": worker.take_over,
         "worker/run": worker.run,

@@ -95,6 +95,13 @@ METHODS: tuple[Method, ...] = (
 WORKER_METHODS: tuple[Method, ...] = (
     Method("worker/describe", "schemas.worker", "DescribeParams", "WorkerDescription"),
     Method("worker/models", "schemas.worker", "ModelsParams", "ModelList"),
+    Method(
+        "worker/check",
+        "schemas.worker",
+        "CheckModelParams",
+        "None",
+        (errors.ModelNotFound, errors.ModelLoadFailed, errors.ConfigInvalid, errors.EnvironmentNotReady),
+    ),
     Method("worker/prepare", "schemas.worker", "PrepareModelParams", "PreparedModel", (errors.Busy, *_RUN)),
     Method("worker/import", "schemas.worker", "ImportWeightsParams", "ImportedWeights", (*_FILE, *_WRITE)),
     Method("worker/run", "schemas.worker", "RunJobParams", "JobOutcome", _RUN),

@@ -33,6 +33,13 @@ class ModelsParams(Params, frozen=True):
     """worker/models: every model source, and whether it can run here."""
 
 
+class CheckModelParams(Params, frozen=True):
+    """worker/check: whether the model can run in this environment and on `device`, as far as that is known unloaded."""
+
+    model: ModelConfig
+    device: str = "auto"
+
+
 class PrepareModelParams(Params, frozen=True):
     """worker/prepare: see models/prepare."""
 
@@ -75,6 +82,7 @@ class JobOutcome(Wire, frozen=True):
 
 
 __all__ = [
+    "CheckModelParams",
     "DescribeParams",
     "ImportWeightsParams",
     "ImportedWeights",

@@ -34,6 +34,8 @@ from ml_runtime.sound import Sound
 from rpc.errors import DecodeFailed, OutOfMemory, RequestFailed
 
 _DURATION_DECIMALS = 10
+_EXAMPLES = 2
+"""Clips that a plan is made from: of one alone a trace might take for granted that it is one."""
 _NO_LABELS = pd.Series(dtype=np.float16)
 
 
@@ -98,7 +100,8 @@ class Classifier:
         """From now on run the network by `plan`, made for clips like `examples`. Raises whatever libraries raise."""
         if plan not in self._made and plan != EAGER:
             with torch.inference_mode():
-                batch = self._batch([sample for sample in examples if _shape(sample) == _shape(examples[0])])
+                alike = [sample for sample in examples if _shape(sample) == _shape(examples[0])]
+                batch = self._batch(alike[:_EXAMPLES])
             self._example_shape = tuple(batch.shape[1:])
             self._made[plan] = make_plan(plan, self._model.network, batch, self._setting())
         self._plan = plan

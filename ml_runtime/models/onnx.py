@@ -129,12 +129,17 @@ def _files_beside(path: Path) -> list[Path]:
     return [beside for beside in (path.with_name(f"{path.name}.data"),) if beside.is_file()]
 
 
-def _open(path: Path, device: str) -> Any:
+def check_runtime() -> Any:
+    """Onnxruntime. Raises ModelLoadFailed where it is not there."""
     try:
-        runtime = importlib.import_module("onnxruntime")
+        return importlib.import_module("onnxruntime")
     except ImportError as error:
         hint = "Set up the ML environment again."
         raise ModelLoadFailed("ONNX files need onnxruntime, which this ML environment lacks.", hint=hint) from error
+
+
+def _open(path: Path, device: str) -> Any:
+    runtime = check_runtime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = usable_cpus()
     on_gpu = device.startswith("cuda") and "CUDAExecutionProvider" in runtime.get_available_providers()

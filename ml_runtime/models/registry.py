@@ -164,6 +164,26 @@ def list_models() -> ModelList:
     return ModelList(models=(*sources, *_module("zoo").describe_zoo()))
 
 
+def check_model(config: ModelConfig, device: str) -> None:
+    """Refuse a model that cannot run in this environment or on `device`; nothing is loaded or fetched.
+
+    Raises
+    ------
+    rpc.errors.ModelNotFound, rpc.errors.ModelLoadFailed
+        The zoo has no such model, it lacks packages or has no such option; ONNX files cannot be run here.
+    rpc.errors.ConfigInvalid
+        There is no such device.
+    rpc.errors.EnvironmentNotReady
+    """
+    make_importable()
+    choose_device(device)
+    if isinstance(config, ZooModel):
+        _check_name(config, _module("zoo").zoo_classes())
+        _module("zoo").check_zoo_model(config)
+    elif isinstance(config, OnnxModel):
+        _module("onnx").check_runtime()
+
+
 def _without_runtime(entry: ModelEntry) -> ModelEntry:
     if importlib.util.find_spec("onnxruntime") is not None:
         return entry

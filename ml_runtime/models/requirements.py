@@ -12,7 +12,10 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import os
 import re
+import shlex
+import subprocess
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,13 +46,27 @@ def missing_packages(model_class: type[Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_PACKAGE_OF_MODULE.get(name, name) for name in lacking))
 
 
-def _named_by_stub(stub: type[Any]) -> tuple[str, ...]:
-    """What the stub says to install, less what is there."""
+def install_command(model_class: type[Any], missing: Sequence[str]) -> str:
+    """The command that adds `missing` packages to this environment."""
+    stubs = [base for base in model_class.__mro__ if _STUB.match(base.__name__)]
+    # A package that no index has is named by its address.
+    addresses = {_package_of(word): word for stub in stubs for word in _words_to_install(stub)}
+    command = [sys.executable, "-m", "pip", "install", *(addresses.get(name, name) for name in missing)]
+    return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
+
+
+def _words_to_install(stub: type[Any]) -> list[str]:
+    """What the stub says to install."""
     try:
         source = inspect.getsource(stub)
     except OSError:
         source = stub.__doc__ or ""
-    named = [_package_of(word) for found in _INSTALL.findall(source) for word in found.split()]
+    return [word for found in _INSTALL.findall(source) for word in found.split()]
+
+
+def _named_by_stub(stub: type[Any]) -> tuple[str, ...]:
+    """What the stub says to install, less what is there."""
+    named = [_package_of(word) for word in _words_to_install(stub)]
     lacking = tuple(dict.fromkeys(name for name in named if not _is_there(name.replace("-", "_"))))
     return lacking or (re.sub(r"^Missing(\w*)Dependency$", r"\1", stub.__name__),)
 

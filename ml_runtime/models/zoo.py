@@ -26,7 +26,7 @@ from ml_runtime.models.downloads import Wanted, Watch, watched_downloads
 from ml_runtime.models.facts import FACTS, UNKNOWN
 from ml_runtime.models.identity import hash_files, hash_network
 from ml_runtime.models.protocol import ModelCard
-from ml_runtime.models.requirements import missing_packages
+from ml_runtime.models.requirements import install_command, missing_packages
 from rpc.errors import DiskFull, DownloadFailed, ModelLoadFailed, RequestCancelled
 from schemas.config import ZooModel
 from schemas.models import ModelEntry
@@ -50,10 +50,20 @@ def why_unavailable(name: str, model_class: type[Any]) -> str | None:
     if missing:
         packages = " and ".join(missing)
         plural = "packages that are" if len(missing) > 1 else "a package that is"
-        return f"{name} needs {plural} not in this ML environment: {packages}."
+        command = install_command(model_class, missing)
+        return f"{name} needs {plural} not in this ML environment: {packages}. To add what is missing: {command}"
     if not issubclass(model_class, SpectrogramClassifier) or not _scores_clips(model_class):
         return f"{name} does not score clips of sound, so it cannot be used for a survey."
     return None
+
+
+def check_zoo_model(config: ZooModel) -> None:
+    """Raise ModelLoadFailed where packages are missing or an option is wrong; nothing is constructed."""
+    model_class = zoo_classes()[config.name]
+    reason = why_unavailable(config.name, model_class)
+    if reason is not None:
+        raise ModelLoadFailed(reason, hint="Or choose another model; models/list tells which can run.")
+    _check_options(config, model_class)
 
 
 def load_zoo_model(config: ZooModel, device: str, watch: Watch | None = None) -> Classifier:
@@ -67,11 +77,8 @@ def load_zoo_model(config: ZooModel, device: str, watch: Watch | None = None) ->
         While weights were fetched.
     """
     watch = watch or Watch()
+    check_zoo_model(config)
     model_class = zoo_classes()[config.name]
-    reason = why_unavailable(config.name, model_class)
-    if reason is not None:
-        raise ModelLoadFailed(reason, hint="Install it into the ML environment, or choose another model.")
-    _check_options(config, model_class)
     with warnings.catch_warnings(record=True) as caught, watched_downloads(watch):
         warnings.simplefilter("always")
         model = _construct(config, model_class, watch)

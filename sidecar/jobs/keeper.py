@@ -107,6 +107,14 @@ class WorkerKeeper:
         asked.add_done_callback(settle)
         return answer
 
+    def end_idle(self, python: Path) -> None:
+        """End the idle workers of an interpreter: what they have imported is not what its environment holds now."""
+        with self._lock:
+            idle = [kept for kept in self._of(python) if not kept.users]
+            self._forget(idle)
+        for kept in idle:
+            kept.worker.end()
+
     def release(self, folder: Path) -> None:
         """End the workers whose interpreter lies below `folder`, before it is replaced or removed.
 

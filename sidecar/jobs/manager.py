@@ -7,6 +7,7 @@ What lives here: what a job needs before it may be queued, and finding jobs agai
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -18,11 +19,22 @@ import msgspec
 
 from rpc.call import Progress
 from rpc.cancel import CancelToken
-from rpc.errors import Busy, ConfigInvalid, InvalidParams, JobNotFound, RpcError, from_os_error
-from schemas.config import Config
+from rpc.errors import (
+    Busy,
+    ConfigInvalid,
+    EnvironmentNotReady,
+    InvalidParams,
+    JobNotFound,
+    ModelLoadFailed,
+    ModelNotFound,
+    RequestCancelled,
+    RpcError,
+    from_os_error,
+)
+from schemas.config import Config, ZooModel
 from schemas.jobs import Job, JobChanged, JobReport, JobState
 from schemas.models import ImportedWeights, ModelList, PreparedModel
-from schemas.worker import ImportWeightsParams, ModelsParams, PrepareModelParams
+from schemas.worker import CheckModelParams, ImportWeightsParams, ModelsParams, PrepareModelParams
 from sidecar.jobs.active import ActiveJob
 from sidecar.jobs.describe import as_it_was, describe, did_nothing, existing_outputs, known_job, out_of_reach, requeued
 from sidecar.jobs.finished import nothing_left
@@ -38,6 +50,10 @@ from survey.job_folder import JobFolder, JobRecord
 from survey.paths import path_from_wire
 from survey.preflight import check_ready
 from survey.shards import share_of
+
+_CHECK_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
 
 Notify = Callable[[str, msgspec.Struct], None]
 OnProgress = Callable[[Progress], None]
@@ -78,10 +94,12 @@ class JobManager:
         Raises
         ------
         ConfigInvalid, FileMissing, PermissionRefused, ModelLoadFailed, DiskFull
+        ModelNotFound, EnvironmentNotReady, RequestCancelled
             Nothing was begun.
         """
         config = normalised(config, Path.cwd())
         recordings = check_ready(config, token, trust=trust)
+        self._check_model(config, python, token)
         folder = JobFolder.create(config, datetime.now(UTC))
         lock = folder.lock()
         try:
@@ -94,6 +112,26 @@ class JobManager:
         job.note(f"{config.name}: {len(recordings)} recordings, {job.job().model}")
         self._queue.put(job)
         return job
+
+    def _check_model(self, config: Config, python: Path, token: CancelToken) -> None:
+        """Ask a worker, who knows what its environment has, whether the model can run in it.
+
+        Of models in files it knows nothing before they are loaded. A worker that gives no answer is no refusal: the job
+        itself will tell.
+        """
+        if not isinstance(config.model, ZooModel) and config.inference.device in ("auto", "cpu"):
+            return
+        params = CheckModelParams(model=config.model, device=config.inference.device)
+        try:
+            self._workers.ask(python, "worker/check", params, type(None), token).result(_CHECK_SECONDS)
+        except (ModelLoadFailed, ModelNotFound):
+            # The environment may be mended before it is tried again.
+            self._workers.end_idle(python)
+            raise
+        except (ConfigInvalid, EnvironmentNotReady, RequestCancelled):
+            raise
+        except (RpcError, TimeoutError):
+            log.warning("whether the model can run could not be told", exc_info=True)
 
     def _undo(self, folder: JobFolder) -> None:
         """A job that was never queued leaves nothing behind."""

@@ -129,12 +129,11 @@ def test_an_environment_without_a_package_is_told_as_that(jobs: Jobs, monkeypatc
 
 
 def test_an_interpreter_that_is_none(jobs: Jobs) -> None:
-    job = jobs.manager.start(jobs.config(), Path(jobs.folder / "python"), CancelToken())
-
     with pytest.raises(EnvironmentNotReady):
-        job.future.result(PATIENCE_SECONDS)
+        jobs.manager.start(jobs.config(), Path(jobs.folder / "python"), CancelToken())
 
-    assert jobs.manager.get(job.job_id).state == "failed"
+    assert jobs.manager.list(None, 10) == ()
+    assert not (jobs.folder / "output").exists() or list((jobs.folder / "output").iterdir()) == []
 
 
 @posix
@@ -142,10 +141,8 @@ def test_an_interpreter_that_is_none(jobs: Jobs) -> None:
 def test_a_program_that_is_no_interpreter(jobs: Jobs, program: str) -> None:
     path = shutil.which(program)
     assert path is not None
-    job = jobs.manager.start(jobs.config(), Path(path), CancelToken())
-
     with pytest.raises(EnvironmentNotReady, match="is no Python interpreter"):
-        job.future.result(PATIENCE_SECONDS)
+        jobs.manager.start(jobs.config(), Path(path), CancelToken())
     with pytest.raises(EnvironmentNotReady, match="is no Python interpreter"):
         jobs.manager.models(Path(path), CancelToken()).result(PATIENCE_SECONDS)
 

@@ -89,7 +89,7 @@ def scores_in_order(table: OpenTable, token: CancelToken) -> LongScores:
         except OSError as error:
             raise from_os_error(error, kept.folder, "keep scores in") from error
 
-    return table.remembered("scores in order", found)
+    return table.remembered("scores in order", found, token)
 
 
 def within_class(

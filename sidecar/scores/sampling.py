@@ -21,6 +21,7 @@ from survey.tables.columns import Column
 from survey.tables.sorting import from_the_highest
 
 _BINS = 10
+_FEW_STRATA = 32
 
 
 def sample_detections(table: OpenTable, params: SampleParams, token: CancelToken) -> Sample:
@@ -51,14 +52,21 @@ def _taken(table: OpenTable, scores: Scores, params: SampleParams) -> Column:
     strata = _strata(table, scores, params)
     if strata is None:
         return window((key, scores.row), 0, params.count)
-    return window((_turns(strata, _order(scores, key, params)), key, scores.row), 0, params.count)
+    places = _candidates(strata, key, scores.row, params.count)
+    strata, key, rows = strata[places], key[places], scores.row[places]
+    # Of numbers by chance no two are the same; equal scores come by row already.
+    order = from_the_highest(-key) if params.strategy == "top" else np.argsort(key)
+    return places[window((_turns(strata, order), key, rows), 0, params.count)]
 
 
-def _order(scores: Scores, key: Column, params: SampleParams) -> Column:
-    """The places of `scores` in the order in which a stratum gives them."""
-    if params.strategy != "top":
-        return np.argsort(key)
-    return np.arange(len(key)) if scores.ordered else from_the_highest(scores.score)
+def _candidates(strata: Column, key: Column, rows: Column, count: int) -> Column:
+    """Places among which those are that are taken: where there are few strata, the first `count` of each."""
+    present = np.flatnonzero(np.bincount(strata))
+    if len(present) > _FEW_STRATA:
+        return np.arange(len(strata))
+    members = [np.flatnonzero(strata == stratum) for stratum in present]
+    firsts = [places[window((key[places], rows[places]), 0, count)] for places in members]
+    return np.concatenate(firsts) if firsts else np.empty(0, np.int64)
 
 
 def _chance(rows: Column, seed: int) -> Column:

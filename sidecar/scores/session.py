@@ -27,6 +27,7 @@ from survey.tables.loading import OnLoading, ignore_loading
 from survey.tables.store import StoredTable, TableStore
 
 _NAMES_SHOWN = 3
+_WAIT_SECONDS = 0.05
 T = TypeVar("T")
 
 
@@ -41,7 +42,7 @@ class OpenTable:
     recordings: Recordings
     positions: dict[str, int] = field(default_factory=dict)
     _memory: dict[str, Any] = field(default_factory=dict)
-    _remembering: Any = field(default_factory=threading.RLock)
+    _finding: dict[str, threading.Lock] = field(default_factory=dict)
 
     def position(self, name: str) -> int:
         """The number of the class `name`.
@@ -89,12 +90,25 @@ class OpenTable:
 
         return self.remembered("clips by row", found)
 
-    def remembered(self, what: str, find: Callable[[], T]) -> T:
-        """What `find` finds, which is asked only once while the table is open."""
-        with self._remembering:
-            if what not in self._memory:
-                self._memory[what] = find()
-            found: T = self._memory[what]
+    def remembered(self, what: str, find: Callable[[], T], token: CancelToken | None = None) -> T:
+        """What `find` finds, which is asked once while the table is open; others wait for it, as `token` lets them.
+
+        Raises
+        ------
+        RequestCancelled
+            And whatever `find` raises; then the next who asks tries again.
+        """
+        if what not in self._memory:
+            lock = self._finding.setdefault(what, threading.Lock())
+            while not lock.acquire(timeout=_WAIT_SECONDS):
+                if token is not None:
+                    token.raise_if_cancelled()
+            try:
+                if what not in self._memory:
+                    self._memory[what] = find()
+            finally:
+                lock.release()
+        found: T = self._memory[what]
         return found
 
     def places_now(self, token: CancelToken) -> tuple[str, ...]:

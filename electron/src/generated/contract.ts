@@ -345,7 +345,7 @@ export interface EnvRemoveParams extends Tokens {
 }
 
 /**
- * env/setup: extract `archive`, verify it, and make it the environment in `folder`.
+ * env/setup: extract `archive` (.tar.gz, .tar.zst or .zip), verify it, and make it the environment in `folder`.
  *
  * `url` (https) is downloaded first; a download that broke off is gone on with. Where `archive` is a folder, or `url`
  * ends with a slash, this computer's archive there is taken: `dipper_pytorch_env-<platform>-<cpu or cuda>.tar.gz`,

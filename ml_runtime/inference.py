@@ -32,11 +32,13 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from ml_runtime.models.registry import ModelProvider
     from rpc.cancel import CancelToken
     from rpc.errors import RpcError
     from schemas.config import Config
     from schemas.jobs import JobState
     from survey.job_folder import JobFolder, JobRecord
+    from survey.ledger import Ending
     from survey.shards import Shard
 
     Print = Callable[[str, msgspec.Struct], None]
@@ -72,12 +74,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.merge is not None:
             return _merge(arguments, token, tell)
-        folder, config = _open_folder(arguments, token)
+        from ml_runtime.models.registry import ModelProvider
+
+        provider = ModelProvider()
+        folder, config = _open_folder(arguments, token, provider)
         with folder.lock():
             if arguments.shard is not None and config is not None:
                 _begin_shard(folder, config, arguments.shard)
             begun = True
-            return _run(folder, token, tell, trust=arguments.trust)
+            return _run(folder, provider, token, tell, trust=arguments.trust)
     except RpcError as error:
         tell("error", error.to_wire())
         return _exit_code(error, begun=begun)
@@ -85,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         logs.flush()
 
 
-def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> int:
+def _run(folder: JobFolder, provider: ModelProvider, token: CancelToken, tell: Print, *, trust: bool) -> int:
     """Run the job in `folder`, whose lock is held, and keep its job.json."""
     from contextlib import suppress
     from datetime import UTC, datetime
@@ -94,7 +99,6 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
     from msgspec.structs import replace
 
     from ml_runtime import run, worker
-    from ml_runtime.models.registry import ModelProvider
     from ml_runtime.pipeline.choices import Choices
     from rpc.call import Progress
     from rpc.errors import InternalError, OutOfMemory, RpcError
@@ -105,7 +109,7 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
     before = folder.read_record()
     if before.state == "running":
         # Its process died without a word, and this one holds the lock that it held.
-        _enter_crash(folder, before)
+        _enter_crash(folder, before, "kill")
     record = replace(before, state="running", started_at=_now(), ended_at=None, message=None, code=None)
     folder.write_record(record)
     tell("progress", Progress(kind="begin", title=record.name, job_id=record.job_id, job_folder=str(folder.path)))
@@ -113,7 +117,7 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
         with worker.job_log(folder):
             outcome = run.run_job(
                 folder,
-                ModelProvider(),
+                provider,
                 token,
                 lambda p: tell("progress", replace(p, kind="report")),
                 trust=trust,
@@ -125,7 +129,7 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
         state = _state_after(failure)
         with suppress(RpcError):
             if isinstance(error, OutOfMemory):
-                _enter_crash(folder, record)
+                _enter_crash(folder, record, "fault")
             record = with_events(record, Ledger(folder.ledger_path).read(), datetime.now(UTC))
         folder.write_record(replace(record, state=state, ended_at=_now(), message=failure.message, code=failure.code))
         failure.job_id, failure.job_folder, failure.state = record.job_id, str(folder.path), state
@@ -139,14 +143,14 @@ def _run(folder: JobFolder, token: CancelToken, tell: Print, *, trust: bool) -> 
     return 0 if outcome.state == "completed" and not _left_out(folder) else _EXIT_FAILED
 
 
-def _enter_crash(folder: JobFolder, record: JobRecord) -> None:
+def _enter_crash(folder: JobFolder, record: JobRecord, ending: Ending) -> None:
     """What the run of `record` had in hand when it ended may be why it ended."""
     from survey.crashes import in_hand
     from survey.ledger import Crashed, Ledger, moment
 
     ledger = Ledger(folder.ledger_path)
     held = in_hand(ledger.read(), moment(record.started_at))
-    ledger.append(*(Crashed(recording=recording) for recording in held))
+    ledger.append(*(Crashed(recording=recording, by=ending) for recording in held))
 
 
 def _state_after(error: RpcError) -> JobState:
@@ -168,13 +172,16 @@ def _left_out(folder: JobFolder) -> bool:
         return any(int(row["code"]) != DecodeFailed.code for row in csv.DictReader(stream))
 
 
-def _open_folder(arguments: argparse.Namespace, token: CancelToken) -> tuple[JobFolder, Config | None]:
+def _open_folder(
+    arguments: argparse.Namespace, token: CancelToken, provider: ModelProvider
+) -> tuple[JobFolder, Config | None]:
     """The job folder to work in, and the config given: a new folder, a shard's, or the one to go on with.
 
-    Nothing is made before it is known that a run can start.
+    Nothing is made before it is known that a run can start; the model is loaded already then.
     """
     from datetime import UTC, datetime
 
+    from ml_runtime.planning import plan_run
     from survey.job_folder import JobFolder
     from survey.preflight import check_ready
 
@@ -186,6 +193,10 @@ def _open_folder(arguments: argparse.Namespace, token: CancelToken) -> tuple[Job
         return folder, config
     assert config is not None
     check_ready(config, token, trust=arguments.trust)
+    model = provider.load(
+        config.model, config.inference.device, trust=arguments.trust, token=token, tell=lambda message: None
+    )
+    plan_run(config, model)
     if arguments.shard is None:
         return JobFolder.create(config, datetime.now(UTC)), config
     folder = _shared_folder(arguments, config).shard(arguments.shard)

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -44,8 +45,15 @@ class Scored(Event, frozen=True, tag="scored"):
     """Every clip has been through the model; the last of them wait for their part."""
 
 
+Ending = Literal["fault", "kill"]
+"""How a process ended: by a fault of its own (a segfault, memory used up), or by SIGKILL, which comes from the
+system where memory runs out, and from people; a worker that is told to end (SIGTERM) ends its group with it too."""
+
+
 class Crashed(Event, frozen=True, tag="crashed"):
-    """The process that scored ended while it had the recording in hand."""
+    """The process that scored ended, `by` what, while it had the recording in hand."""
+
+    by: Ending = "fault"
 
 
 class Done(Event, frozen=True, tag="done"):

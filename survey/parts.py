@@ -43,8 +43,8 @@ METADATA_KEY = "survey"
 KEY_COLUMNS = ("file", "start_time", "end_time")
 MOST_COLUMNS = 1_000
 _SCORES_BY_CLIP = 4_000_000
-_SCORES_BY_ROW = 1_000_000
-"""As many scores as a part may hold, a row a clip or a row a score, so that writing it takes some 50 MB."""
+_SCORES_BY_ROW = 500_000
+"""As many scores as a part may hold, a row a clip or a row a score, so that writing it takes some 30 MB."""
 
 
 class ClipRange(msgspec.Struct, frozen=True, rename="camel"):

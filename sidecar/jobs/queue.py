@@ -142,19 +142,20 @@ class JobQueue:
             job.tell(Progress(message="starting the ML environment"))
         while True:
             try:
-                return self._work_once(job)
+                return self._work_once(job, watch)
             except (WorkerCrashed, OutOfMemory) as crash:
-                if not watch.enter():
+                if not watch.has_patience:
                     raise
                 job.note(f"starting another worker: {crash.message}")
                 job.tell(Progress(message=f"{crash.message} Starting it again."))
             job.token.raise_if_cancelled()
 
-    def _work_once(self, job: ActiveJob) -> JobOutcome:
+    def _work_once(self, job: ActiveJob, watch: CrashWatch) -> JobOutcome:
         with self._workers.worker(job.python) as worker:
             try:
                 return self._score(job, worker)
             except (WorkerCrashed, OutOfMemory):
+                watch.enter(worker.ending())
                 # One that lives has lied, or holds memory that only its end gives back.
                 worker.end()
                 raise

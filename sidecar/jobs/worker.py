@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import signal
 import sys
 import threading
 from collections import deque
@@ -23,6 +24,7 @@ from rpc.call import Progress
 from rpc.cancel import CancelToken
 from rpc.connection import Connection
 from rpc.errors import EnvironmentNotReady, RequestFailed, WorkerCrashed
+from survey.ledger import Ending
 
 T = TypeVar("T")
 
@@ -31,6 +33,7 @@ _TAIL_LINES = 100
 _TAIL_SECONDS = 1.0
 _END_GRACE = 1.0
 _LOOK_SECONDS = 5.0
+_KILL = getattr(signal, "SIGKILL", None)
 _FAULT = re.compile(r"Traceback|fatal\b|[\w.]*(Error|Exception)\b(:|$)|terminate called", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
@@ -111,6 +114,11 @@ class Worker:
     def last_words(self) -> list[str]:
         """The end of what it wrote to stderr."""
         return [line for line in tuple(self._tail) if line.strip()]
+
+    def ending(self) -> Ending:
+        """How it ended; one that lives, or left by itself, is at fault."""
+        code = self._process.poll()
+        return "kill" if code is not None and -code == _KILL else "fault"
 
     def end(self) -> None:
         """End it, now or after a short grace."""

@@ -73,7 +73,7 @@ def test_a_config_becomes_a_job_folder_that_can_be_resumed(survey, checkpoint, t
     assert (resumed[-1]["result"]["filesSkipped"], resumed[-1]["result"]["clips"]) == (1, 0)
     assert lines[0]["progress"]["kind"] == "begin"
     assert lines[0]["progress"]["jobFolder"] == str(folder.path)
-    assert "loading the model" in [line["progress"].get("message") for line in lines[:-1]]
+    assert "looking for recordings" in [line["progress"].get("message") for line in lines[:-1]]
     assert folder.path.name.startswith("spring_")
     assert (folder.read_record().state, folder.read_record().job_id) == ("completed", result["jobId"])
     assert len(predictions(folder)) == 3
@@ -159,17 +159,17 @@ def test_another_config_is_refused_on_resume(survey, checkpoint, tmp_path):
     assert "$.model" in lines[-1]["error"]["message"]
 
 
-def test_a_job_that_fails_says_so_in_its_folder(survey, tmp_path):
+def test_a_model_that_cannot_be_loaded_is_refused_before_a_folder_is_made(survey, tmp_path):
     (tmp_path / "none.pt").write_bytes(b"no model")
     config = write_config(tmp_path / "config.json", survey, CheckpointModel(path=str(tmp_path / "none.pt")))
+    folders = set(tmp_path.rglob("job.json"))
 
     code, lines = run("--config", config)
 
     error = lines[-1]["error"]
-    assert (code, error["code"], error["data"]["state"]) == (1, 1004, "failed")
-    record = JobFolder.open(error["data"]["jobFolder"]).read_record()
-    assert (record.state, record.code) == ("failed", 1004)
-    assert "none.pt" in record.message
+    assert (code, error["code"]) == (2, 1004)
+    assert "none.pt" in error["message"]
+    assert set(tmp_path.rglob("job.json")) == folders
 
 
 @pytest.mark.parametrize("shard", [(), ("--shard", "1/2")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from survey.crashes import got_through, in_hand, judge
-from survey.ledger import AnyEvent, Crashed, Done, Failed, Scored, Stamp, Started
+from survey.ledger import AnyEvent, Crashed, Done, Ending, Failed, Scored, Stamp, Started
 
 A, B, CHANGED = Stamp("a.wav", 1, 1), Stamp("b.wav", 1, 1), Stamp("a.wav", 2, 2)
 BEFORE, NOW = "2024-05-12T05:29:00.000+00:00", "2024-05-12T05:31:00.000+00:00"
@@ -16,8 +16,8 @@ def started(stamp: Stamp, at: str = NOW) -> Started:
     return Started(recording=stamp, at=at)
 
 
-def crashed(stamp: Stamp, at: str = NOW) -> Crashed:
-    return Crashed(recording=stamp, at=at)
+def crashed(stamp: Stamp, at: str = NOW, by: Ending = "fault") -> Crashed:
+    return Crashed(recording=stamp, at=at, by=by)
 
 
 def failed(stamp: Stamp, code: int, at: str = NOW) -> Failed:
@@ -42,6 +42,16 @@ def test_one_crash_makes_a_suspect_and_the_second_a_culprit() -> None:
 
     assert (once.suspect, once.guilty) == (True, False)
     assert twice.guilty
+
+
+def test_a_kill_may_have_come_from_outside_so_it_takes_one_more() -> None:
+    kill = crashed(A, by="kill")
+
+    assert [judge([kill] * count, BEGAN)[A].guilty for count in (1, 2, 3)] == [False, False, True]
+    assert not judge([kill, crashed(A)], BEGAN)[A].guilty
+    assert judge([kill, crashed(A), crashed(A)], BEGAN)[A].guilty
+    before = [crashed(A, BEFORE), failed(A, 1008, BEFORE)]
+    assert [judge([*before, *[kill] * count], BEGAN)[A].guilty for count in (1, 2)] == [False, True]
 
 
 def test_a_culprit_stays_one_in_its_run_and_gets_one_more_chance_in_the_next() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import pytest
 
 from rpc.cancel import CancelToken
 from rpc.errors import DiskFull, InputGone, WorkerCrashed
+from schemas.models import ModelList
+from schemas.worker import ModelsParams
 from sidecar.jobs.crashes import CrashWatch
 from sidecar.jobs.index import JobIndex
-from survey.ledger import Crashed, Ledger, Scored, Stamp, Started
-from tests.sidecar.jobs.conftest import PATIENCE_SECONDS, PYTHON, Jobs
+from sidecar.jobs.worker import Worker
+from survey.ledger import Crashed, Ending, Ledger, Scored, Stamp, Started
+from tests.sidecar.jobs.conftest import FAKE_WORKER, PATIENCE_SECONDS, PYTHON, Jobs
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
 
@@ -50,7 +54,8 @@ def test_recordings_that_are_guilty_do_not_end_the_job(jobs: Jobs) -> None:
     job = jobs.start("poison")
 
     assert job.future.result(PATIENCE_SECONDS).state == "completed"
-    assert crashes(jobs, job.job_id) == 2
+    # With SIGKILL, which may have come from outside: once more than after a fault.
+    assert crashes(jobs, job.job_id) == 3
 
 
 @pytest.mark.parametrize(("behaviour", "workers"), [("killed", 2), ("exit", 2), ("lies", 2)])
@@ -83,27 +88,49 @@ class Story:
         self.watch = CrashWatch(job.folder)
         self.number = 0
 
-    def crash(self, *, begun: int = 1, scored: int = 0) -> bool:
+    def crash(self, *, begun: int = 1, scored: int = 0, ending: Ending = "fault") -> bool:
         """A worker begins and scores some recordings, then dies; whether another is started."""
         for _ in range(begun):
             self.number += 1
             self.ledger.append(Started(recording=Stamp(f"{self.number}.wav", 1, 1)))
         for number in range(scored):
             self.ledger.append(Scored(recording=Stamp(f"scored {self.number} {number}.wav", 1, 1)))
-        return self.watch.enter()
+        self.watch.enter(ending)
+        return self.watch.has_patience
 
 
-def test_a_model_that_has_never_scored_gets_three_workers(jobs: Jobs) -> None:
+def test_a_model_that_has_never_scored_gets_four_workers(jobs: Jobs) -> None:
     story = Story(jobs)
 
-    assert [story.crash() for _ in range(3)] == [True, True, False]
+    assert [story.crash() for _ in range(4)] == [True, True, True, False]
 
 
-def test_a_model_that_has_scored_gets_eleven_and_progress_begins_the_count_anew(jobs: Jobs) -> None:
+def test_how_each_worker_ended_stands_in_the_ledger(jobs: Jobs) -> None:
     story = Story(jobs)
 
-    assert all(story.crash(scored=1) for _ in range(20))
-    assert [story.crash() for _ in range(10)] == [True] * 9 + [False]
+    story.crash(ending="fault")
+    story.crash(ending="kill")
+
+    assert [event.by for event in story.ledger.read() if isinstance(event, Crashed)] == ["fault", "kill"]
+
+
+@pytest.mark.parametrize(("number", "ending"), [("SIGTERM", "kill"), ("SIGKILL", "kill"), ("SIGSEGV", "fault")])
+def test_a_worker_tells_how_it_was_ended(number: str, ending: str) -> None:
+    worker = Worker(PYTHON, FAKE_WORKER)
+    try:
+        worker.call("worker/models", ModelsParams(), ModelList).result(PATIENCE_SECONDS)
+        os.kill(worker.pid, getattr(signal, number))
+        worker._process.wait(PATIENCE_SECONDS)
+        assert worker.ending() == ending
+    finally:
+        worker.end()
+
+
+def test_a_model_that_has_scored_gets_twenty_one_and_progress_begins_the_count_anew(jobs: Jobs) -> None:
+    story = Story(jobs)
+
+    assert all(story.crash(scored=1) for _ in range(30))
+    assert [story.crash() for _ in range(20)] == [True] * 19 + [False]
 
 
 def test_a_part_closed_inside_a_long_recording_is_progress(jobs: Jobs) -> None:

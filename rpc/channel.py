@@ -288,8 +288,7 @@ class _Server:
 
     def _read_on(self) -> None:
         """Read a chunk; its events are drawn by `_deal`."""
-        if self._outbox.crowded:
-            self._outbox.wait_for_room()
+        self._outbox.wait_for_room()
         chunk = self._read_chunk()
         self._events = self._decoder.feed(chunk) if chunk else self._decoder.end()
         self._input_over = not chunk
@@ -320,11 +319,9 @@ class _Server:
         with self._lock:
             self._settle()
             effects = self._peer.receive(arrived, time.monotonic())
-        quick = self._routes.quick
-        self._crew.submit(
-            [incoming for incoming in effects.run if incoming.method not in quick],
-            [incoming for incoming in effects.run if incoming.method in quick],
-        )
+        quick = [incoming for incoming in effects.run if incoming.method in self._routes.quick]
+        others = [incoming for incoming in effects.run if incoming not in quick] if quick else effects.run
+        self._crew.submit(others, quick)
         if effects.others:
             self._carry_out(effects)
 
@@ -369,13 +366,19 @@ class _Server:
 
     def _run(self, incoming: Incoming) -> None:
         """Answer one request. Never raises."""
-        if self._outbox.crowded:
+        if self._outbox.unsent > self._limits.max_unsent_bytes:
             self._outbox.wait_for_room(lambda: incoming.cancelled)
         if not self._peer.start(incoming):
             return
         logs.set_request(incoming.id, incoming.method)
         try:
-            result = self._call_handler(incoming)
+            handler, decoder = self._routes[incoming.method]
+            params = messages.decode_params(decoder, incoming.params)
+            incoming.params = _EMPTY  # the message's memory goes with it
+            call = Call(incoming.id, incoming.method, incoming.token)
+            if isinstance(params, Params) and params.has_token:
+                self._listen(call, incoming, params)
+            result = handler(params, call)
             if isinstance(result, Future):
                 result.add_done_callback(lambda done: self._answer_future(incoming, done))
                 return
@@ -385,20 +388,15 @@ class _Server:
         else:
             self._answer(incoming, reply)
 
-    def _call_handler(self, incoming: Incoming) -> Any:
-        handler, decoder = self._routes[incoming.method]
-        params = messages.decode_params(decoder, incoming.params)
-        incoming.params = _EMPTY  # the message's memory goes with it
-        call = Call(incoming.id, incoming.method, incoming.token)
-        if isinstance(params, Params) and params.has_token:
-            incoming.progress_token = params.work_done_token
-            incoming.rows_token = params.partial_result_token
-            call.listen(
-                _Sink(self, incoming),
-                progress=incoming.progress_token is not None,
-                partial=incoming.rows_token is not None,
-            )
-        return handler(params, call)
+    def _listen(self, call: Call, incoming: Incoming, params: Params) -> None:
+        """The client wants to hear of this request before its end."""
+        incoming.progress_token = params.work_done_token
+        incoming.rows_token = params.partial_result_token
+        call.listen(
+            _Sink(self, incoming),
+            progress=incoming.progress_token is not None,
+            partial=incoming.rows_token is not None,
+        )
 
     def _answer_future(self, incoming: Incoming, done: Future[Any]) -> None:
         try:

@@ -63,11 +63,15 @@ class FramingLost(msgspec.Struct, frozen=True):
 Event = Frames | Oversized | FramingLost
 
 
+HEADER = b"Content-Length: %d\r\n\r\n"
+"""What is written before a body, with its length."""
+
+
 def frame_edges(body: bytes, framing: Framing) -> tuple[bytes, bytes]:
     """What to write before and after `body`, apart from it so that a long one need not be copied."""
     if framing == "line":
         return b"", b"\n"
-    return b"Content-Length: %d\r\n\r\n" % len(body), b""
+    return HEADER % len(body), b""
 
 
 def framed(body: bytes, framing: Framing) -> bytes:

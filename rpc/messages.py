@@ -26,6 +26,7 @@ _NOTHING = Raw()
 _HALF_CHARACTER = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
+_BRACE = ord("{")
 _CHUNK = 1 << 20
 _STRUCTURED = frozenset(b"{[n")  # how an object, an array or null starts
 
@@ -85,7 +86,7 @@ def parse(body: bytes, max_batch: int) -> Message | Batch:
     """Read one frame. Never raises; memory stays proportional to `body` however it is built."""
     if not (body.isascii() or is_utf8(body)):
         return Malformed(ParseError("The message is not UTF-8."))
-    if body[:1] != b"{" and body.lstrip(b" \t\r\n").startswith(b"["):
+    if body and body[0] != _BRACE and body.lstrip(b" \t\r\n").startswith(b"["):
         return _parse_batch(body, max_batch)
     return _parse_one(body)
 

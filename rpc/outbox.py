@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from rpc.atonce import Piece, at_once_writer
-from rpc.framing import Framing, frame_edges
+from rpc.framing import HEADER, Framing, frame_edges
 
 _JOIN_BYTES = 64 * 1024
 _COPY_BYTES = 16 * 1024
@@ -40,7 +40,8 @@ class Outbox:
         self._on_broken = on_broken
         self._limit = limit
         self._queue: deque[tuple[Piece, int]] = deque()
-        self._unsent = 0
+        self.unsent = 0
+        """Bytes put and not yet taken by the system."""
         self._broken = False
         self._writing = False
         self._waiters = 0
@@ -54,16 +55,6 @@ class Outbox:
         """Start the thread."""
         self._thread.start()
 
-    @property
-    def unsent(self) -> int:
-        """Bytes put and not yet taken by the system."""
-        return self._unsent
-
-    @property
-    def crowded(self) -> bool:
-        """Whether more than the limit is unsent."""
-        return self._unsent > self._limit
-
     def put(self, messages: Iterable[tuple[bytes, int]], framing: Framing) -> None:
         """Queue messages with their slots, to leave with the next `push`. Never blocks."""
         with self._lock:
@@ -71,12 +62,13 @@ class Outbox:
                 return
             small: list[bytes] = []
             owed = 0
+            lines = framing == "line"
             for body, slots in messages:
                 owed += slots
-                before, after = frame_edges(body, framing)
                 if len(body) < _COPY_BYTES:
-                    small += before, body, after
+                    small += (body, b"\n") if lines else (HEADER % len(body), body)
                     continue
+                before, after = frame_edges(body, framing)
                 self._enqueue(b"".join((*small, before)), 0)
                 self._enqueue(body, 0 if after else owed)
                 small, owed = [after], owed if after else 0
@@ -85,7 +77,7 @@ class Outbox:
     def _enqueue(self, piece: bytes, slots: int) -> None:
         if piece:
             self._queue.append((piece, slots))
-            self._unsent += len(piece)
+            self.unsent += len(piece)
 
     def push(self) -> None:
         """Let everything leave: here where that takes no waiting, else on the writer thread. Never blocks."""
@@ -94,7 +86,7 @@ class Outbox:
         with self._lock:
             if self._writing or not self._queue:
                 return
-            if self._at_once is None or self._unsent > _AT_ONCE_BYTES:
+            if self._at_once is None or self.unsent > _AT_ONCE_BYTES:
                 self._todo.notify()
                 return
             self._writing = True
@@ -103,12 +95,12 @@ class Outbox:
 
     def wait_for_room(self, give_up: Callable[[], bool] = lambda: False) -> None:
         """Block while more than the limit is unsent."""
-        if self._unsent <= self._limit:
+        if self.unsent <= self._limit:
             return
         self.push()
         with self._lock:
             self._waiters += 1
-            while self._unsent > self._limit and not self._broken and not give_up():
+            while self.unsent > self._limit and not self._broken and not give_up():
                 self._left.wait(0.1)
             self._waiters -= 1
 
@@ -118,10 +110,10 @@ class Outbox:
         self.push()
         with self._lock:
             self._waiters += 1
-            while self._unsent and not self._broken and (remaining := deadline - time.monotonic()) > 0:
+            while self.unsent and not self._broken and (remaining := deadline - time.monotonic()) > 0:
                 self._left.wait(remaining)
             self._waiters -= 1
-            return not self._unsent and not self._broken
+            return not self.unsent and not self._broken
 
     # On any thread
 
@@ -141,7 +133,7 @@ class Outbox:
                 self._queue.appendleft((rest.pop(), slots))
                 self._queue.extendleft((piece, 0) for piece in reversed(rest))
                 slots = 0
-            self._unsent -= sent
+            self.unsent -= sent
             self._writing = False
             if self._queue:
                 self._todo.notify()
@@ -196,7 +188,7 @@ class Outbox:
                 continue
             view = view[count:]
             with self._lock:
-                self._unsent -= count
+                self.unsent -= count
                 if self._waiters:
                     self._left.notify_all()
 
@@ -204,7 +196,7 @@ class Outbox:
         with self._lock:
             self._broken = True
             self._queue.clear()
-            self._unsent = 0
+            self.unsent = 0
             self._left.notify_all()
         self._on_broken()
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from rpc import lifecycle, messages
 from rpc.call import Progress, RequestId
@@ -147,8 +148,7 @@ class Peer:
     def _receive_request(
         self, request: Request, size: int, batch: _BatchReply | None, now: float, effects: Effects
     ) -> None:
-        replies = request.id is not msgspec.UNSET
-        identifier = request.id if request.id is not msgspec.UNSET else None
+        identifier, replies = (None, False) if request.id is UNSET else (request.id, True)
         incoming = Incoming(identifier, request.method, request.params, size, now, replies, batch)
         if self.trace != "off":
             kind = f"request '{request.method} - ({incoming.id})'" if replies else f"notification '{request.method}'"

@@ -76,7 +76,6 @@ SubtractParams = SubtractObject | tuple[float, float]
 SumParams = tuple[float, ...]
 UpdateParams = tuple[int, ...] | dict[str, int]
 AnyParams = Raw
-_NOTHING = Raw()
 
 
 def subtract(params: SubtractObject | tuple[float, float], _call: Call) -> float:
@@ -115,9 +114,9 @@ def sleep(params: SleepParams, call: Call) -> float:
     return params.seconds
 
 
-def echo(params: Raw, _call: Call) -> Raw | None:
-    """What came, unread."""
-    return params if params != _NOTHING else None
+def echo(params: Raw, _call: Call) -> Raw:
+    """What came, unread; null for nothing."""
+    return params
 
 
 def busy(params: BusyParams, call: Call) -> int:

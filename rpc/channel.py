@@ -319,8 +319,9 @@ class _Server:
         with self._lock:
             self._settle()
             effects = self._peer.receive(arrived, time.monotonic())
-        quick = [incoming for incoming in effects.run if incoming.method in self._routes.quick]
-        others = [incoming for incoming in effects.run if incoming not in quick] if quick else effects.run
+        promised = self._routes.quick
+        quick = [incoming for incoming in effects.run if incoming.method in promised]
+        others = [incoming for incoming in effects.run if incoming.method not in promised] if quick else effects.run
         self._crew.submit(others, quick)
         if effects.others:
             self._carry_out(effects)

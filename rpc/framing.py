@@ -74,12 +74,6 @@ def frame_edges(body: bytes, framing: Framing) -> tuple[bytes, bytes]:
     return HEADER % len(body), b""
 
 
-def framed(body: bytes, framing: Framing) -> bytes:
-    """`body` as it is written."""
-    before, after = frame_edges(body, framing)
-    return before + body + after
-
-
 class Decoder:
     """Cuts a stream into frames. Feed it chunks; draw its events."""
 

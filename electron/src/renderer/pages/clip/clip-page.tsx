@@ -1,0 +1,5 @@
+import { PageTitle } from "../../components/page-title.js";
+
+export default function ClipPage() {
+  return <div className="page"><PageTitle title="Clip" /></div>;
+}

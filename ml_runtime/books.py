@@ -29,6 +29,7 @@ from ml_runtime.presence import Presence
 from ml_runtime.standing import Standing
 from rpc.errors import DecodeFailed, RequestFailed
 from schemas.jobs import Failure
+from survey.job_report import partial_failure
 from survey.ledger import Done, Failed, Ledger, Scored, Stamp, Started
 from survey.parts import ClipRange, PartWriter, ScoredClips
 from survey.paths import path_to_wire
@@ -224,13 +225,6 @@ def _nothing_readable(page: _Page) -> RequestFailed:
         return page.errors[0]
     path = page.opened.path
     return DecodeFailed(f"{path} holds no sound.", path=path)
-
-
-def partial_failure(done: Done) -> Failure:
-    """What is told of a recording of which some clips could not be read."""
-    message = f"{done.unreadable} of {done.clips} clips could not be read; the others are scored."
-    first = f" The first: {done.message}" if done.message else ""
-    return Failure(path=done.recording.file, code=DecodeFailed.code, message=message + first)
 
 
 def _encodable(message: str) -> str:

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import msgspec
 
-from ml_runtime.books import Tally, partial_failure
+from ml_runtime.books import Tally
 from ml_runtime.standing import Standing
 from rpc.errors import WorkerCrashed, from_os_error
 from survey import atomic
 from survey.crashes import Verdict, judge
 from survey.job_folder import JobFolder
+from survey.job_report import partial_failure
 from survey.ledger import AnyEvent, Crashed, Done, Failed, last_events, moment
 from survey.paths import path_from_wire, path_to_wire
 

@@ -21,7 +21,6 @@ from typing import Any
 import msgspec
 
 from ml_runtime import results
-from ml_runtime.books import partial_failure
 from ml_runtime.history import write_recordings
 from ml_runtime.merge_report import MergedShard, MergeReport, MissingRecording, write_missing
 from ml_runtime.shard_folders import ShardFolder, absent_shards, refuse_other_scores, why_missing
@@ -34,6 +33,7 @@ from survey import atomic
 from survey.config import scoring_part
 from survey.inputs import find_recordings
 from survey.job_folder import JobFolder, JobRecord
+from survey.job_report import failure_of
 from survey.ledger import AnyEvent, Done, Failed, Ledger, last_events, moment
 from survey.parts import (
     ClipRange,
@@ -72,7 +72,7 @@ class _Account:
     @property
     def failures(self) -> Sequence[Failure]:
         """As a run reports them, in the order of the input."""
-        return [failure for event in self.events.values() if (failure := _failure(event)) is not None]
+        return [failure for event in self.events.values() if (failure := failure_of(event)) is not None]
 
     @property
     def state(self) -> JobState:
@@ -214,12 +214,6 @@ def _done(scored: Sequence[ClipRange], event: AnyEvent | None) -> Done:
         audio_seconds=sum(held.audio_seconds for held in scored),
         unreadable=sum(len(held.unreadable) for held in scored),
     )
-
-
-def _failure(event: Done | Failed) -> Failure | None:
-    if isinstance(event, Failed):
-        return Failure(path=event.recording.file, code=event.code, message=event.message)
-    return partial_failure(event) if event.unreadable else None
 
 
 def _enter(folder: JobFolder, account: _Account) -> None:

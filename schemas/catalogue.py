@@ -73,6 +73,7 @@ METHODS: tuple[Method, ...] = (
     Method("jobs/get", "schemas.jobs", "GetParams", "Job", (errors.JobNotFound,)),
     Method("jobs/cancel", "schemas.jobs", "CancelParams", "Job", (errors.JobNotFound,)),
     Method("jobs/log", "schemas.jobs", "LogParams", "JobLog", (errors.JobNotFound, *_FILE)),
+    Method("jobs/failures", "schemas.jobs", "FailuresParams", "JobFailures", (errors.JobNotFound, *_FILE)),
     Method("jobs/remove", "schemas.jobs", "RemoveParams", "Removed", (errors.JobNotFound, errors.Busy, *_WRITE)),
     Method("scores/load", "schemas.scores", "LoadParams", "ScoreTable", (errors.FormatUnknown, *_FILE)),
     Method("scores/page", "schemas.scores", "PageParams", "Page", (errors.ScoresNotFound,)),

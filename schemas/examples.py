@@ -62,6 +62,7 @@ EXAMPLES: dict[str, dict[str, Any] | None] = {
     "jobs/get": {"jobId": "<jobId>"},
     "jobs/cancel": {"jobId": "<jobId>"},
     "jobs/log": {"jobId": "<jobId>", "tail": 20},
+    "jobs/failures": {"jobId": "<jobId>"},
     "jobs/remove": {"jobId": "<jobId>", "deleteFiles": True},
     "scores/load": {"path": "predictions.csv"},
     "scores/page": {"scoresId": "<scoresId>", "class": "toad", "sort": "score", "limit": 10},

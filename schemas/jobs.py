@@ -146,6 +146,20 @@ class JobLog(Wire, frozen=True):
     lines: tuple[str, ...]
 
 
+class FailuresParams(Params, frozen=True):
+    """jobs/failures: the recordings that a job could not score, so far where it is under way; the first `limit`."""
+
+    job_id: str
+    limit: Annotated[int, Meta(ge=1, le=100_000)] = 1000
+
+
+class JobFailures(Wire, frozen=True):
+    """Recordings that could not be scored, or only in part, and why. `total` counts all of them."""
+
+    failures: tuple[Failure, ...]
+    total: int
+
+
 class JobChanged(Wire, frozen=True):
     """jobs/changed, a notification: a job has a new state."""
 

@@ -10,7 +10,8 @@ from datetime import datetime
 
 import msgspec
 
-from schemas.jobs import Job, JobReport
+from rpc.errors import DecodeFailed
+from schemas.jobs import Failure, Job, JobReport
 from schemas.worker import JobOutcome
 from survey.job_folder import JobRecord
 from survey.ledger import AnyEvent, Done, Failed, last_events, moment
@@ -53,6 +54,26 @@ def with_events(record: JobRecord, events: Iterable[AnyEvent], stopped: datetime
         audio_seconds=sum(event.audio_seconds for event in ours),
         elapsed_seconds=_seconds_between(begun, stopped or max((moment(event.at) for event in last), default=begun)),
     )
+
+
+def failures_of(events: Iterable[AnyEvent]) -> tuple[Failure, ...]:
+    """The recordings that could not be scored, or only in part, as the ledger tells, in the order they began."""
+    told = (failure_of(event) for event in last_events(events).values())
+    return tuple(failure for failure in told if failure is not None)
+
+
+def failure_of(event: AnyEvent) -> Failure | None:
+    """What is told of a recording whose last event this is; None where nothing is amiss."""
+    if isinstance(event, Failed):
+        return Failure(path=event.recording.file, code=event.code, message=event.message)
+    return partial_failure(event) if isinstance(event, Done) and event.unreadable else None
+
+
+def partial_failure(done: Done) -> Failure:
+    """What is told of a recording of which some clips could not be read."""
+    message = f"{done.unreadable} of {done.clips} clips could not be read; the others are scored."
+    first = f" The first: {done.message}" if done.message else ""
+    return Failure(path=done.recording.file, code=DecodeFailed.code, message=message + first)
 
 
 def describe_job(job_folder: str, model: str, record: JobRecord) -> Job:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from schemas.jobs import (
     CancelParams,
+    FailuresParams,
     GetParams,
     Job,
+    JobFailures,
     JobList,
     JobLog,
     JobReport,
@@ -57,3 +59,9 @@ def remove(params: RemoveParams, call: Call, services: Services) -> Removed:
 def log(params: LogParams, call: Call, services: Services) -> JobLog:
     """jobs/log."""
     return JobLog(lines=services.jobs.log_of(params.job_id, params.tail))
+
+
+def failures(params: FailuresParams, call: Call, services: Services) -> JobFailures:
+    """jobs/failures."""
+    told = services.jobs.failures_of(params.job_id)
+    return JobFailures(failures=told[: params.limit], total=len(told))

@@ -32,7 +32,7 @@ from rpc.errors import (
     from_os_error,
 )
 from schemas.config import Config, ZooModel
-from schemas.jobs import Job, JobChanged, JobReport, JobState
+from schemas.jobs import Failure, Job, JobChanged, JobReport, JobState
 from schemas.models import ImportedWeights, ModelList, PreparedModel
 from schemas.worker import CheckModelParams, ImportWeightsParams, ModelsParams, PrepareModelParams
 from sidecar.jobs.active import ActiveJob
@@ -47,6 +47,8 @@ from sidecar.jobs.state import ACTIVE
 from sidecar.jobs.worker import CANCEL_GRACE_SECONDS
 from survey.config import normalised, scoring_differences, scoring_part
 from survey.job_folder import JobFolder, JobRecord
+from survey.job_report import failures_of
+from survey.ledger import Ledger
 from survey.paths import path_from_wire
 from survey.preflight import check_ready
 from survey.shards import share_of
@@ -261,6 +263,11 @@ class JobManager:
             return ()
         except OSError as error:
             raise from_os_error(error, path, "read") from error
+
+    def failures_of(self, job_id: str) -> tuple[Failure, ...]:
+        """The recordings that a job could not score, so far. Raises JobNotFound."""
+        folder = JobFolder(path_from_wire(self.get(job_id).job_folder))
+        return failures_of(Ledger(folder.ledger_path).read())
 
     def models(self, python: Path, token: CancelToken) -> Future[ModelList]:
         """Every model and whether it can run there, asked of a worker, which stays warm."""

@@ -655,6 +655,14 @@ export interface Job {
 }
 
 /**
+ * Recordings that could not be scored, or only in part, and why. `total` counts all of them.
+ */
+export interface JobFailures {
+  failures: ReadonlyArray<Failure>;
+  total: number;
+}
+
+/**
  * Jobs, the newest first.
  */
 export interface JobList {
@@ -703,6 +711,14 @@ export interface JobReport {
  */
 export interface JobsCancelParams extends Tokens {
   jobId: string;
+}
+
+/**
+ * jobs/failures: the recordings that a job could not score, so far where it is under way; the first `limit`.
+ */
+export interface JobsFailuresParams extends Tokens {
+  jobId: string;
+  limit?: number; // default 1000
 }
 
 /**
@@ -1287,6 +1303,7 @@ export const JobsList = new RequestType<JobsListParams, JobList, ErrorData>("job
 export const JobsGet = new RequestType<JobsGetParams, Job, ErrorData>("jobs/get");
 export const JobsCancel = new RequestType<JobsCancelParams, Job, ErrorData>("jobs/cancel");
 export const JobsLog = new RequestType<JobsLogParams, JobLog, ErrorData>("jobs/log");
+export const JobsFailures = new RequestType<JobsFailuresParams, JobFailures, ErrorData>("jobs/failures");
 export const JobsRemove = new RequestType<JobsRemoveParams, Removed, ErrorData>("jobs/remove");
 export const ScoresLoad = new RequestType<ScoresLoadParams, ScoreTable, ErrorData>("scores/load");
 export const ScoresPage = new RequestType<ScoresPageParams, Page, ErrorData>("scores/page");
@@ -1321,6 +1338,7 @@ export interface Methods {
   "jobs/get": { params: JobsGetParams; result: Job };
   "jobs/cancel": { params: JobsCancelParams; result: Job };
   "jobs/log": { params: JobsLogParams; result: JobLog };
+  "jobs/failures": { params: JobsFailuresParams; result: JobFailures };
   "jobs/remove": { params: JobsRemoveParams; result: Removed };
   "scores/load": { params: ScoresLoadParams; result: ScoreTable };
   "scores/page": { params: ScoresPageParams; result: Page };

@@ -30,7 +30,7 @@ from rpc.errors import (
 from schemas.config import InferenceConfig, InputConfig, OutputConfig, RibbitModel
 from sidecar.jobs.active import ActiveJob
 from survey.job_folder import JobFolder
-from survey.ledger import Done, Ledger, Stamp
+from survey.ledger import Done, Failed, Ledger, Stamp
 from tests.sidecar.jobs.conftest import PATIENCE_SECONDS, PYTHON, Jobs, sound
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals")
@@ -233,6 +233,27 @@ def test_cancelling_a_job_that_has_ended_changes_nothing(jobs: Jobs) -> None:
     assert jobs.manager.cancel(job.job_id).state == "completed"
     with pytest.raises(JobNotFound):
         jobs.manager.cancel("unknown")
+
+
+def test_recordings_that_could_not_be_scored_are_told_with_their_reasons(jobs: Jobs) -> None:
+    job, release = jobs.waiting()
+    ledger = Ledger(job.folder.ledger_path)
+    bad, mended, whole = (Stamp(name, 1, 1) for name in ("bad.wav", "mended.wav", "whole.wav"))
+    ledger.append(
+        Failed(recording=bad, code=1002, message="bad.wav is cut off."),
+        Failed(recording=mended, code=1001, message="mended.wav is missing."),
+        Done(recording=mended, clips=7, audio_seconds=21.0),
+        Done(recording=whole, clips=7, audio_seconds=21.0, unreadable=2, message="a torn frame"),
+    )
+
+    told = jobs.manager.failures_of(job.job_id)
+    release.touch()
+
+    assert [(failure.path, failure.code) for failure in told] == [("bad.wav", 1002), ("whole.wav", 1002)]
+    assert told[0].message == "bad.wav is cut off."
+    assert told[1].message.startswith("2 of 7 clips could not be read")
+    with pytest.raises(JobNotFound):
+        jobs.manager.failures_of("unknown")
 
 
 def enter(job: ActiveJob, *names: str) -> None:

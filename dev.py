@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tools import setup
+from tools.app import HOST, ensure_app
 from tools.checks import run_checks
 from tools.paths import BUILD, DEMO_OUTPUT, DEV_STATE, ENVIRONMENTS, ML, ROOT, VENV
 from tools.processes import CommandFailed, call, run
@@ -48,6 +49,20 @@ def check(_options: argparse.Namespace) -> None:
     """formatter, linter, types, architecture, contract up to date"""
     if not run_checks(setup.ensure_sidecar_environment()):
         sys.exit(1)
+
+
+def app(options: argparse.Namespace) -> None:
+    """The desktop app in a browser: prints its address, serves until it is ended (Ctrl-C)"""
+    setup.ensure_sidecar_environment()
+    node = ensure_app()
+    given: list[str | Path] = ["--port", str(options.port), "--checkout", ROOT]
+    for root in options.root:
+        given += ["--root", root.absolute()]
+    if options.data is not None:
+        given += ["--data", options.data.absolute()]
+    if options.no_open:
+        given.append("--no-open")
+    _finish([node.program, HOST, *given])
 
 
 def contract(_options: argparse.Namespace) -> None:
@@ -114,6 +129,7 @@ TASKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "demo": demo,
     "test": test,
     "check": check,
+    "app": app,
     "contract": contract,
     "bench": bench,
     "build-sidecar": build_sidecar,
@@ -143,6 +159,12 @@ def _parser() -> argparse.ArgumentParser:
     parsers["demo"].add_argument("--input", type=Path, metavar="FOLDER", help="a folder of your own recordings")
     parsers["demo"].add_argument("--model", metavar="NAME|FILE", help="a model of the zoo, or a checkpoint file")
     parsers["demo"].add_argument("--trust", action="store_true", help="allow running code that the model file carries")
+    parsers["app"].add_argument("--no-open", action="store_true", help="do not open a browser")
+    parsers["app"].add_argument("--port", type=int, default=0, metavar="N", help="default: a free one")
+    root_help = "a folder whose files may be used, more than once (default: the home folder)"
+    parsers["app"].add_argument("--root", type=Path, action="append", default=[], metavar="FOLDER", help=root_help)
+    data_help = "where settings, logs, jobs and the ML environment are kept (default: ~/.dipper-web)"
+    parsers["app"].add_argument("--data", type=Path, metavar="FOLDER", help=data_help)
     much = parsers["test"].add_mutually_exclusive_group()
     much.add_argument("--fast", action="store_true", help="leave out the slow tests")
     much.add_argument("--all", action="store_true", help="with fuzzing, chaos and scale, which take minutes")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tools.node import ensure_packages
-from tools.paths import ROOT
+from tools.paths import ELECTRON, ROOT
 from tools.processes import call
 
-ELECTRON = ROOT / "electron"
+RENDERER = ELECTRON / "src" / "renderer"
 TYPESCRIPT_COMPILER = Path("node_modules", "typescript", "bin", "tsc")
 
 WORKFLOWS = ROOT / ".github" / "workflows"
@@ -26,6 +26,7 @@ def run_checks(python: Path) -> bool:
         "architecture": [python, "-m", "pytest", "-q", "tests/test_architecture.py"],
         "contract": [python, "-m", "tools.generate_contract", "--check"],
         "typescript": [node.program, ELECTRON / TYPESCRIPT_COMPILER, "--noEmit", "--project", ELECTRON],
+        "typescript, renderer": [node.program, ELECTRON / TYPESCRIPT_COMPILER, "--noEmit", "--project", RENDERER],
         **workflow_checks(python, WORKFLOWS),
     }
     failed = [name for name, command in checks.items() if not _passes(name, command)]

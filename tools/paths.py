@@ -14,6 +14,7 @@ ARCHIVE = ENVIRONMENTS / "dipper_pytorch_env.tar.gz"
 BUILD = ROOT / "build"
 DEMO_OUTPUT = ROOT / "demo-output"
 DEV_STATE = ROOT / ".dev"
+ELECTRON = ROOT / "electron"
 FROZEN = ROOT / "dist" / "sidecar" / ("sidecar.exe" if sys.platform == "win32" else "sidecar")
 
 

@@ -6,7 +6,7 @@ import { SUBPROTOCOL } from "./wire.js";
 /** Names that lead here; another one in Host is a page that had its own name resolved to this address. */
 export function isOwnHost(request: IncomingMessage, names: ReadonlyArray<string>): boolean {
   const host = request.headers.host ?? "";
-  return names.some((name) => host === name || host.startsWith(`${name}:`));
+  return names.some((name) => host.replace(/:\d+$/, "") === name);
 }
 
 /** Why a WebSocket is refused; null where it is let in. */

@@ -1,5 +1,5 @@
 // What paths a browser may name: only those below the allowed folders, whichever field of whichever call they stand in.
-import { realpathSync } from "node:fs";
+import { lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AppFault } from "../main/outcomes.js";
@@ -44,16 +44,22 @@ export class Boundary {
   }
 }
 
-/** The path with the symlinks of what exists of it resolved. */
+/** The path with the symlinks of what exists of it resolved; empty where nobody can tell where it leads. */
 function resolved(path: string): string {
   try {
     return realpathSync(path);
   } catch (error) {
     const parent = dirname(path);
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || parent === path) return parent === path ? path : "";
+    if (parent === path) return path;
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || isLink(path)) return "";
     const above = resolved(parent);
     return above && join(above, basename(path));
   }
+}
+
+/** A link to what is not there yet: writing to it would make a file at its other end. */
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 }
 
 function isBelow(path: string, root: string): boolean {

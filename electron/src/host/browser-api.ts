@@ -10,6 +10,7 @@ class Host {
   private socket: WebSocket | null = null;
   private lastRequestId = 0;
   private isRefused = false;
+  private wasEverOpen = false;
   private readonly unsent: FromWindow[] = [];
   private readonly waiting = new Map<number, (outcome: Outcome<unknown>) => void>();
   readonly progress = new Set<(callId: number, told: Told) => void>();
@@ -36,14 +37,13 @@ class Host {
   private connect(): void {
     const address = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ipc`;
     const socket = new WebSocket(address, SUBPROTOCOL + this.token);
-    let wasOpen = false;
     this.socket = socket;
     socket.onopen = () => {
-      wasOpen = true;
+      this.wasEverOpen = true;
       for (const message of this.unsent.splice(0)) this.send(message);
     };
     socket.onmessage = (event) => this.receive(JSON.parse(String(event.data)) as ToWindow);
-    socket.onclose = () => this.lost(wasOpen);
+    socket.onclose = () => this.lost();
   }
 
   private receive(message: ToWindow): void {
@@ -56,12 +56,12 @@ class Host {
   }
 
   /** Calls that were under way are lost with the connection; the page goes on when the host is back. */
-  private lost(wasOpen: boolean): void {
+  private lost(): void {
     this.unsent.length = 0;
-    const outcome = wasOpen ? gone() : refused();
+    const outcome = this.wasEverOpen ? gone() : refused();
     for (const answer of this.waiting.values()) answer(outcome);
     this.waiting.clear();
-    if (!wasOpen && this.events.size === 0) {
+    if (!this.wasEverOpen) {
       this.isRefused = true; // never let in: a wrong token stays wrong
       return;
     }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { MethodName } from "../generated/contract.js";
 import type { CommandName } from "../shared/api.js";
 import type { Guard } from "../main/ipc.js";
-import { AppFault } from "../main/outcomes.js";
+import { AppFault, resultOf } from "../main/outcomes.js";
 import type { SidecarClient } from "../main/sidecar-client.js";
 import type { Boundary } from "./boundary.js";
 
@@ -33,7 +33,7 @@ export class FolderGuard implements Guard {
   }
 
   async command(name: CommandName, params: Params): Promise<void> {
-    if (FREE.has(name)) return;
+    if (FREE.has(name) || (name === "files/list" && !params["folder"])) return;
     const { lastPage: _, ...changes } = (params["changes"] ?? {}) as Params;
     this.boundary.checkAll({ ...params, changes });
   }
@@ -44,17 +44,13 @@ export class FolderGuard implements Guard {
   }
 
   private async checkJob(jobId: string): Promise<void> {
-    const outcome = await this.client.call("jobs/get", { jobId });
-    if (outcome.ok) this.boundary.check(outcome.result.jobFolder);
+    this.boundary.check(resultOf(await this.client.call("jobs/get", { jobId })).jobFolder);
   }
 
   /** A job folder's config says what is read when the job goes on. */
   private async checkConfigOf(params: Params): Promise<void> {
     let folder = params["jobFolder"];
-    if (typeof params["jobId"] === "string") {
-      const outcome = await this.client.call("jobs/get", { jobId: params["jobId"] });
-      if (outcome.ok) folder = outcome.result.jobFolder;
-    }
+    if (typeof params["jobId"] === "string") folder = resultOf(await this.client.call("jobs/get", { jobId: params["jobId"] })).jobFolder;
     if (typeof folder === "string") await this.loadConfig(join(folder, "config.json"));
   }
 
@@ -65,18 +61,16 @@ export class FolderGuard implements Guard {
   }
 
   private async loadConfig(path: string): Promise<unknown> {
-    const outcome = await this.client.call("config/load", { path });
-    if (!outcome.ok) return undefined; // the call itself will say what is wrong with it
-    this.boundary.checkAll(outcome.result.config);
-    return outcome.result.config;
+    const { config } = resultOf(await this.client.call("config/load", { path }));
+    this.boundary.checkAll(config);
+    return config;
   }
 
   /** A table may name any recording: none outside is read for it. */
   private async checkTable(scoresId: string): Promise<void> {
     if (this.safeTables.has(scoresId)) return;
-    const outcome = await this.client.call("scores/summary", { scoresId, by: "file" });
-    if (!outcome.ok) return;
-    for (const { key } of outcome.result.groups) if (key !== null) this.boundary.check(key);
+    const { groups } = resultOf(await this.client.call("scores/summary", { scoresId, by: "file" }));
+    for (const { key } of groups) if (key !== null) this.boundary.check(key);
     this.safeTables.add(scoresId);
   }
 }

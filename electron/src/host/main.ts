@@ -15,12 +15,12 @@ import { SidecarClient } from "../main/sidecar-client.js";
 import { SidecarProcess } from "../main/sidecar-process.js";
 import { Boundary } from "./boundary.js";
 import { FolderGuard } from "./guard.js";
+import { inAddress, isLoopback, namesFor } from "./names.js";
 import { parseOptions, USAGE } from "./options.js";
 import type { HostOptions } from "./options.js";
 import { HostServer } from "./server.js";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const LOOPBACK: ReadonlyArray<string> = ["127.0.0.1", "localhost", "[::1]"];
 
 async function run(options: HostOptions): Promise<void> {
   const { version } = JSON.parse(readFileSync(join(HERE, "..", "..", "package.json"), "utf8")) as { version: string };
@@ -49,8 +49,9 @@ async function run(options: HostOptions): Promise<void> {
   const server = new HostServer({
     folders: { renderer: resolve(HERE, "..", "renderer"), apiScript: join(HERE, "browser-api.js") },
     token,
-    names: LOOPBACK.includes(options.address) ? LOOPBACK : [...LOOPBACK, options.address],
+    names: namesFor(options.address),
     channel: { client, commands, guard: new FolderGuard(boundary, client) },
+    greeting: () => ({ kind: "sidecar", state: sidecar.state }),
     say: (message) => log.say(message),
   });
   sidecar.onState((state) => {
@@ -60,7 +61,7 @@ async function run(options: HostOptions): Promise<void> {
   settings.onChange((changed) => server.broadcast({ kind: "settings", settings: changed }));
   const port = await server.listen(options.port, options.address);
   sidecar.start();
-  announce(options, `http://${options.address}:${port}/?token=${token}`);
+  announce(options, `http://${inAddress(options.address)}:${port}/?token=${token}`);
   endWith(["SIGINT", "SIGTERM"], async () => {
     server.close();
     await sidecar.stop();
@@ -74,7 +75,7 @@ function sidecarCommand(options: HostOptions): SidecarCommand {
 }
 
 function announce(options: HostOptions, address: string): void {
-  if (!LOOPBACK.includes(options.address)) {
+  if (!isLoopback(options.address)) {
     console.error(`dipper-web: WARNING: whoever can reach ${options.address} and has the token can read and write ${options.roots.join(", ")}, and the connection is not encrypted. An SSH tunnel to 127.0.0.1 is safer.`);
   }
   console.log(address);

@@ -22,6 +22,8 @@ export interface HostParts {
   /** Names by which this host may be called, without port. */
   names: ReadonlyArray<string>;
   channel: Omit<ChannelParts, "tell">;
+  /** What a window is told first: it may have missed it while it had no connection. */
+  greeting: () => AppEvent;
   say: (message: string) => void;
 }
 
@@ -72,6 +74,7 @@ export class HostServer {
 
   private attend(socket: WebSocket): void {
     const channel = new Channel({ ...this.parts.channel, tell: (callId, told) => send(socket, { kind: "told", callId, told }) });
+    send(socket, { kind: "event", event: this.parts.greeting() });
     socket.on("message", (data) => void this.receive(socket, channel, String(data)));
     socket.on("close", () => channel.close());
     socket.on("error", (error) => this.parts.say(`a window: ${error.message}`));

@@ -19,6 +19,19 @@ export class AppFault extends Error {
   }
 }
 
+/** The sidecar's own answer to a question that had to be asked first. */
+export class AnsweredFault extends Error {
+  constructor(readonly error: ErrorObject) {
+    super(error.message);
+  }
+}
+
+/** The result, or the error thrown. @throws AnsweredFault */
+export function resultOf<T>(outcome: Outcome<T>): T {
+  if (outcome.ok) return outcome.result;
+  throw new AnsweredFault(outcome.error);
+}
+
 export function succeeded<T>(result: T): Outcome<T> {
   return { ok: true, result };
 }
@@ -26,6 +39,7 @@ export function succeeded<T>(result: T): Outcome<T> {
 /** Whatever was thrown as an outcome. */
 export function failed(error: unknown): { ok: false; error: ErrorObject } {
   if (error instanceof AppFault) return { ok: false, error: error.toError() };
+  if (error instanceof AnsweredFault) return { ok: false, error: error.error };
   const message = error instanceof Error ? error.message : String(error);
   return { ok: false, error: new AppFault("failed", message).toError() };
 }

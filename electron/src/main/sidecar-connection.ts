@@ -13,7 +13,7 @@ export interface Conversation {
 export async function converse(child: ChildProcessWithoutNullStreams, clientVersion: string): Promise<Conversation> {
   const connection = createMessageConnection(new StreamMessageReader(child.stdout), new StreamMessageWriter(child.stdin));
   connection.onError(() => undefined); // a broken pipe shows as the end of the process
-  child.once("exit", () => connection.dispose());
+  for (const end of ["exit", "error"]) child.once(end, () => connection.dispose());
   connection.listen();
   const params: InitializeParams = { processId: process.pid, clientInfo: { name: "dipper", version: clientVersion } };
   const { serverInfo } = await connection.sendRequest<InitializeResult>("initialize", params);

@@ -10,6 +10,7 @@ from tools.processes import call
 
 RENDERER = ELECTRON / "src" / "renderer"
 TYPESCRIPT_COMPILER = Path("node_modules", "typescript", "bin", "tsc")
+ESLINT = Path("node_modules", "eslint", "bin", "eslint.js")
 
 WORKFLOWS = ROOT / ".github" / "workflows"
 
@@ -27,6 +28,7 @@ def run_checks(python: Path) -> bool:
         "contract": [python, "-m", "tools.generate_contract", "--check"],
         "typescript": [node.program, ELECTRON / TYPESCRIPT_COMPILER, "--noEmit", "--project", ELECTRON],
         "typescript, renderer": [node.program, ELECTRON / TYPESCRIPT_COMPILER, "--noEmit", "--project", RENDERER],
+        "eslint": [node.program, ELECTRON / ESLINT, "--config", ELECTRON / "eslint.config.js", ELECTRON / "src"],
         **workflow_checks(python, WORKFLOWS),
     }
     failed = [name for name, command in checks.items() if not _passes(name, command)]

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import IO
 
 from tools import setup
+from tools.outcome import Outcome
 from tools.paths import BUILD, ROOT
 from tools.processes import running
+from tools.vitest import run_vitest
 from tools.which_sidecar import VARIABLE
 
 _WITH_PROCESSES = ("tests/e2e", "tests/rpc")
@@ -88,21 +90,13 @@ class Interpreters:
         return self.ml if suite.endswith("ml_runtime") else self.sidecar
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a suite's report says. `crashed`: it ended without one, or with an error outside any test."""
-
-    passed: int
-    failed: int
-    skipped: int
-    crashed: bool
-
-
 def run_tests(part: Part, sidecars: Sidecars, arguments: Sequence[str]) -> bool:
     """Set up what is missing, run the suites, print `N passed, N failed, N skipped`; whether all passed."""
     outcomes: list[Outcome] = []
     if sidecars is not Sidecars.FROZEN:
         outcomes += _run_source(part, arguments)
+        # What follows `--` chooses among pytest's tests, so none of the others are meant.
+        outcomes += [] if arguments else run_vitest(with_browser=part is not Part.FAST)
     if sidecars is not Sidecars.SOURCE:
         outcomes += _run_frozen(Part.USUAL if sidecars is Sidecars.BOTH and part is Part.ALL else part, arguments)
     failed = sum(outcome.failed for outcome in outcomes) + sum(outcome.crashed for outcome in outcomes)

@@ -16,6 +16,14 @@ if (missing.length) {
   );
   process.exit(1);
 }
+const app = spawnSync(process.execPath, [join(ELECTRON, "scripts", "build.js")], { cwd: ELECTRON, stdio: "inherit" });
+if (app.status !== 0) process.exit(1);
 const builder = join(ELECTRON, "node_modules", "electron-builder", "cli.js");
-const made = spawnSync(process.execPath, [builder, ...process.argv.slice(2)], { cwd: ELECTRON, stdio: "inherit" });
+const made = spawnSync(process.execPath, [builder, "--config", "electron-builder.config.cjs", ...process.argv.slice(2)], { cwd: ELECTRON, stdio: "inherit" });
+if (made.status !== 0) {
+  console.error(
+    "dist: the app is built, but electron-builder made no complete set of installers. It downloads Electron's program, and\n" +
+      "dist: the tools that make AppImage, deb and NSIS installers: without a network it gets no further than this.",
+  );
+}
 process.exitCode = made.status ?? 1;

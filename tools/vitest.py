@@ -6,16 +6,17 @@ import json
 from pathlib import Path
 
 from tools.app import ensure_app
+from tools.node import ensure_packages
 from tools.outcome import Outcome
 from tools.paths import BUILD, ELECTRON
-from tools.processes import call
+from tools.processes import CommandFailed, call
 
 _PROGRAM = ELECTRON / "node_modules" / "vitest" / "vitest.mjs"
 _IN_A_BROWSER = ELECTRON / "e2e" / "vitest.config.ts"
 
 
 def run_vitest(with_browser: bool) -> list[Outcome]:
-    """Build the app where it is not current, run its suites; those in a browser only where asked for."""
+    """Run the app's suites; those in a browser, for which it is built, only where asked for."""
     configurations = {"app": ELECTRON / "vitest.config.ts"}
     if with_browser and _IN_A_BROWSER.exists():
         configurations["app_in_a_browser"] = _IN_A_BROWSER
@@ -23,8 +24,13 @@ def run_vitest(with_browser: bool) -> list[Outcome]:
 
 
 def _run(name: str, configuration: Path) -> Outcome:
-    node = ensure_app()
+    try:
+        node = ensure_app() if configuration == _IN_A_BROWSER else ensure_packages(ELECTRON)
+    except CommandFailed as failure:
+        print(f"dev: no tests of {name}: {failure}", flush=True)
+        return Outcome(0, 0, 0, crashed=True)
     report = BUILD / f"test-{name}.json"
+    report.parent.mkdir(exist_ok=True)
     report.unlink(missing_ok=True)
     print(f"dev: tests of {name}", flush=True)
     reporters = ["--reporter=default", "--reporter=json", f"--outputFile={report}"]

@@ -2,7 +2,7 @@
 import { Button, Group, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { ArrowLeft, AudioLines, Minus, Pause, Play, Plus } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import type { RecordingInfo } from "../../../generated/contract.js";
 import { call } from "../../api/client.js";
 import { player, usePlayerKind } from "../../api/player.js";
@@ -11,7 +11,7 @@ import { EmptyState } from "../../components/empty-state.js";
 import { ErrorNotice } from "../../components/error-notice.js";
 import { fileName, formatClock, formatScore } from "../../formats.js";
 import { useRoute } from "../../routing.js";
-import { audioOf, lookOf, moved, withContext, zoomed } from "./clip-view.js";
+import { audioOf, lookOf, moved, within, withContext, zoomed } from "./clip-view.js";
 import type { Stretch } from "./clip-view.js";
 import { LookControls } from "./look-controls.js";
 import { SaveClip } from "./save-clip.js";
@@ -34,9 +34,11 @@ export default function ClipPage() {
 
 function ClipView({ path, detection, params }: { path: string; detection: Stretch; params: URLSearchParams }) {
   const { settings } = useSurroundings();
-  const [stretch, setStretch] = useState(() => withContext(detection));
+  const [chosen, setStretch] = useState(() => withContext(detection));
   const [look, setLook] = useState(() => lookOf(settings));
   const info = useQuery({ queryKey: ["info", path], queryFn: ({ signal }) => call("audio/info", { path }, { signal }), staleTime: Infinity });
+  const { start, end } = within(chosen, info.data?.durationSeconds);
+  const stretch = useMemo(() => ({ start, end }), [start, end]);
   const sound = { key: "clip", path, startSeconds: stretch.start, endSeconds: stretch.end, audio: audioOf(look), speed: look.speed };
   const kind = usePlayerKind("clip");
   useEffect(() => () => player.stop(), []);

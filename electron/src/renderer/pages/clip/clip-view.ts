@@ -38,6 +38,14 @@ export function audioOf({ highpassHz, lowpassHz }: Look): AudioSettings {
   return { highpassHz, lowpassHz };
 }
 
+/** Within the recording, as long as before where it is long enough; unchanged while nobody knows how long it is. */
+export function within({ start, end }: Stretch, durationSeconds: number | undefined): Stretch {
+  if (!durationSeconds) return { start, end };
+  const length = Math.min(end - start, durationSeconds);
+  const from = Math.max(0, Math.min(start, durationSeconds - length));
+  return { start: from, end: from + length };
+}
+
 /** A detection with a little of what is around it. */
 export function withContext({ start, end }: Stretch): Stretch {
   return { start: Math.max(0, start - CONTEXT_SECONDS), end: end + CONTEXT_SECONDS };

@@ -69,7 +69,7 @@ function Sliding({ label, unit, min, max, step, value, isDisabled = false, onSet
   };
   return (
     <div>
-      <Text size="xs" fw={500} mb={6}>{label} <span className="quiet">{shown[0]} to {shown[1]} {unit}</span></Text>
+      <Text size="xs" fw={500} mb={6}>{label} <span className="quiet">{isDisabled ? "automatic" : `${shown[0]} to ${shown[1]} ${unit}`}</span></Text>
       <RangeSlider size={3} thumbSize={14} min={min} max={max} step={step} minRange={step} label={null} value={shown} disabled={isDisabled} onChange={setDragged} onChangeEnd={settle} thumbFromLabel={`${label}, from`} thumbToLabel={`${label}, to`} />
     </div>
   );

@@ -1,7 +1,8 @@
 // The picture with its axes; a drag selects a stretch, a click plays from there, the wheel zooms.
 import { useElementSize } from "@mantine/hooks";
 import { useState } from "react";
-import type { PointerEvent, WheelEvent } from "react";
+import type { CSSProperties, PointerEvent, WheelEvent } from "react";
+import type { Clip } from "../../../generated/contract.js";
 import { ErrorNotice } from "../../components/error-notice.js";
 import { PlayCursor } from "../../components/play-cursor.js";
 import { frequencyTicks, timeTicks } from "./axes.js";
@@ -56,7 +57,7 @@ export function Spectrogram({ path, stretch, detection, look, isPlaying, onShow,
         onPointerCancel={() => setDrag(null)}
         onWheel={(event) => onShow(zoomed(stretch, event.deltaY > 0 ? 1.25 : 0.8, stretch.start + placeOf(event) * length))}
       >
-        {data && <img src={data.address} alt={`Spectrogram from ${stretch.start.toFixed(2)} to ${stretch.end.toFixed(2)} s`} draggable={false} />}
+        {data && <img src={data.address} alt={`Spectrogram from ${stretch.start.toFixed(2)} to ${stretch.end.toFixed(2)} s`} draggable={false} style={placed(data.clip, stretch)} />}
         <Marked stretch={stretch} detection={detection} />
         {drag && <div className="selection" style={{ left: `${Math.min(drag.from, drag.to) * 100}%`, width: `${Math.abs(drag.to - drag.from) * 100}%` }} />}
         {isPlaying && <PlayCursor />}
@@ -67,6 +68,12 @@ export function Spectrogram({ path, stretch, detection, look, isPlaying, onShow,
       </div>
     </div>
   );
+}
+
+/** A picture stands where its own times are, so that what was drawn before moves along until the new one is there. */
+function placed({ startSeconds, endSeconds }: Clip, stretch: Stretch): CSSProperties {
+  const length = stretch.end - stretch.start;
+  return { left: `${((startSeconds - stretch.start) / length) * 100}%`, width: `${((endSeconds - startSeconds) / length) * 100}%` };
 }
 
 /** Where the detection begins and ends. */

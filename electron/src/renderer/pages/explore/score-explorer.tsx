@@ -1,6 +1,7 @@
 // An open score table: its classes on the left, the chosen class's scores and detections on the right.
 import { Alert, Button, Collapse, Group, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
+import { FolderSearch } from "lucide-react";
 import { useMemo } from "react";
 import type { ScoreTable } from "../../../generated/contract.js";
 import { ErrorNotice } from "../../components/error-notice.js";
@@ -61,11 +62,12 @@ function OpenTable({ table, path, params, reload }: Properties & { table: ScoreT
               </Text>
             </div>
             <Group gap="xs" wrap="nowrap">
+              <LocateRecordings path={path} />
               <Button variant="default" size="xs" onClick={() => go("explore")}>Open another</Button>
               <ExportMenu table={table} view={view} />
             </Group>
           </Group>
-          <TableProblems table={table} path={path} />
+          <TableProblems table={table} />
           {view.className && <ScoreHistogram scoresId={table.scoresId} className={view.className} range={view.scoreRange} onRange={(scoreRange) => show({ scoreRange })} />}
           <ViewControls view={view} detections={detections} onChange={show} />
         </header>
@@ -82,14 +84,9 @@ function OpenTable({ table, path, params, reload }: Properties & { table: ScoreT
 }
 
 /** Rows that could not be read, recordings that are elsewhere. */
-function TableProblems({ table, path }: { table: ScoreTable; path: string }) {
+function TableProblems({ table }: { table: ScoreTable }) {
   const [isOpen, { toggle }] = useDisclosure(false);
-  const picker = usePathPicker();
   const missing = table.missingFileCount ?? 0;
-  const locate = async () => {
-    const [audio] = await picker.choose({ what: "folder", title: "The folder with the recordings" });
-    if (audio) go("explore", { path, audio });
-  };
   return (
     <>
       {table.problems.length > 0 && (
@@ -106,9 +103,20 @@ function TableProblems({ table, path }: { table: ScoreTable; path: string }) {
         </Alert>
       )}
       {missing > 0 && <Text size="sm" c="red">{formatCount(missing)} recordings were not found in the chosen folder.</Text>}
-      <Button size="compact-xs" variant="subtle" color="gray" onClick={() => void locate()} style={{ alignSelf: "flex-start" }}>
-        The recordings are in another folder…
-      </Button>
+    </>
+  );
+}
+
+/** For a table that names its recordings where they were once, or on another computer. */
+function LocateRecordings({ path }: { path: string }) {
+  const picker = usePathPicker();
+  const locate = async () => {
+    const [audio] = await picker.choose({ what: "folder", title: "The folder that the recordings are in now" });
+    if (audio) go("explore", { path, audio });
+  };
+  return (
+    <>
+      <Button variant="subtle" size="xs" leftSection={<FolderSearch size={15} />} onClick={() => void locate()}>Recordings elsewhere…</Button>
       {picker.dialog}
     </>
   );

@@ -13,7 +13,7 @@ import type { PageName } from "./routing.js";
 
 const PAGE: Record<PageName, ComponentType> = {
   environment: lazy(() => import("./pages/environment/environment-page.js")),
-  run: lazy(() => import("./pages/new-run/run-page.js")),
+  run: lazy(() => import("./pages/run/run-page.js")),
   jobs: lazy(() => import("./pages/jobs/jobs-page.js")),
   explore: lazy(() => import("./pages/explore/explore-page.js")),
   clip: lazy(() => import("./pages/clip/clip-page.js")),

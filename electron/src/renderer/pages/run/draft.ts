@@ -15,6 +15,9 @@ export interface Draft {
   texts: Readonly<Record<string, string>>;
 }
 
+/** What the form keeps beside its fields. */
+const FORM_PLACES: ReadonlySet<string> = new Set(["schemaVersion", "model.source", "input.folders", "input.files"]);
+
 export const EMPTY_DRAFT: Draft = { folders: [], files: [], source: "zoo", zooName: "", texts: {} };
 
 export function textOf(draft: Draft, field: Field): string {
@@ -45,15 +48,29 @@ export function configOf(draft: Draft): Record<string, unknown> {
 
 /** The draft that would make this config; what the form has no field for is lost, and named. */
 export function draftOf(config: Config): { draft: Draft; lost: ReadonlyArray<string> } {
-  const { model, input } = config;
+  const { model } = config;
   const zooName = model.source === "zoo" ? model.name : "";
-  let draft: Draft = { ...EMPTY_DRAFT, folders: input.folders ?? [], files: input.files ?? [], source: model.source, zooName };
+  let draft: Draft = { ...EMPTY_DRAFT, folders: config.input.folders ?? [], files: config.input.files ?? [], source: model.source, zooName };
   for (const field of fieldsOf(draft)) {
     const value = at(config, field.place.split("."));
     if (value !== undefined && value !== null) draft = withText(draft, field, unparse(value, field.kind));
   }
-  const hasOptions = model.source === "zoo" && Object.keys(model.options ?? {}).length > 0;
-  return { draft, lost: [...(input.patterns?.length ? ["input.patterns"] : []), ...(hasOptions ? ["model.options"] : [])] };
+  return { draft, lost: placesOf(config).filter((place) => !isKept(place, draft)) };
+}
+
+/** Where something stands in a config: "inference.plan". */
+function placesOf(config: Config): ReadonlyArray<string> {
+  return Object.entries(config).flatMap(([room, value]) =>
+    typeof value === "object" ? Object.entries(value as object).flatMap(([name, item]) => (isEmpty(item) ? [] : [`${room}.${name}`])) : [room],
+  );
+}
+
+function isKept(place: string, draft: Draft): boolean {
+  return FORM_PLACES.has(place) || fieldsOf(draft).some((field) => field.place === place) || (place === "model.name" && draft.source === "zoo");
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === null || value === undefined || (typeof value === "object" && Object.keys(value).length === 0);
 }
 
 /** The draft of last time, so that nothing is lost when the page is left or the app closed. */
@@ -66,7 +83,11 @@ export function loadDraft(): Draft {
 }
 
 export function keepDraft(draft: Draft): void {
-  localStorage.setItem(KEY, JSON.stringify(draft));
+  try {
+    localStorage.setItem(KEY, JSON.stringify(draft));
+  } catch {
+    localStorage.removeItem(KEY); // a list of files that is too long to be kept; the page itself still has it
+  }
 }
 
 /** What a text means; undefined where nothing was typed, the text itself where it cannot be read, for the schema to refuse. */

@@ -1,37 +1,13 @@
-// How long a run may take, from what earlier jobs with the same model took. Nothing is guessed.
+// How long a run may take, from what runs of the same model took on this computer.
 import type { Job } from "../../../generated/contract.js";
 
-export type Estimate = { kind: "known"; seconds: number; jobs: number } | { kind: "unknown"; reason: string };
-
-type Done = Pick<Job, "model" | "state" | "startedAt" | "endedAt" | "clips">;
-
-export interface Work {
-  /** As jobs name it. */
-  model: string | null;
-  seconds: number;
-  files: number;
-  /** null where the model does not say. */
-  clipSeconds: number | null;
-  overlapSeconds: number;
-}
-
-/** Clips of one length over all sound; a recording's last clip is counted once per file. */
-export function clipCount({ seconds, files, clipSeconds, overlapSeconds }: Work): number | null {
-  if (clipSeconds === null || clipSeconds <= 0) return null;
-  const step = clipSeconds - overlapSeconds;
-  return step <= 0 ? null : Math.max(files, Math.round(seconds / step));
-}
-
-export function estimate(work: Work, jobs: ReadonlyArray<Done>): Estimate {
-  const alike = jobs.filter((job) => job.model === work.model && job.state === "completed" && job.clips > 0 && wallSeconds(job) > 0);
-  if (alike.length === 0) return { kind: "unknown", reason: "Unknown until the first run with this model." };
-  const clips = clipCount(work);
-  if (clips === null) return { kind: "unknown", reason: "Unknown: the model's clip length is not known yet." };
-  const done = alike.reduce((sum, job) => sum + job.clips, 0);
-  const spent = alike.reduce((sum, job) => sum + wallSeconds(job), 0);
-  return { kind: "known", seconds: (clips * spent) / done, jobs: alike.length };
-}
-
-function wallSeconds({ startedAt, endedAt }: Done): number {
-  return startedAt === null || endedAt === null ? 0 : (Date.parse(endedAt) - Date.parse(startedAt)) / 1000;
+/** Seconds of wall time per second of sound, of completed jobs of this model; null where there is none to learn from. */
+export function costPerSecond(jobs: ReadonlyArray<Job>, model: string, clipSeconds: number | null): number | null {
+  if (clipSeconds === null) return null;
+  const costs = jobs.flatMap((job) => {
+    if (job.state !== "completed" || job.model !== model || job.clips === 0 || !job.startedAt || !job.endedAt) return [];
+    return [(Date.parse(job.endedAt) - Date.parse(job.startedAt)) / 1000 / (job.clips * clipSeconds)];
+  });
+  const sorted = costs.sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? null;
 }

@@ -1,96 +1,73 @@
-// What is wrong with a config, by field, in plain words: from the JSON Schema at once, from config/validate a moment later.
-// A field is named like "inference.batchSize".
+// What is wrong with a draft, field by field: by the JSON Schema of config files at once, by the sidecar a moment later.
 import { Validator } from "@cfworker/json-schema";
 import type { Schema } from "@cfworker/json-schema";
-import type { Config, ConfigProblem } from "../../../generated/contract.js";
-import file from "../../../../../schemas/json/config-file.json";
-import type { UncheckedConfig } from "./config.js";
-import type { ModelSource } from "./draft.js";
-import { expectationOf } from "./expectation.js";
-import type { Property } from "./expectation.js";
+import schema from "../../../../../schemas/json/config-file.json";
+import { fieldsOf, parse, textOf } from "./draft.js";
+import type { Draft } from "./draft.js";
+import { SOURCE_DEFINITION } from "./fields.js";
+import type { Field } from "./fields.js";
 
+/** Messages by the place of their field; "input", "model" and "" are for what has none. */
 export type Problems = Readonly<Record<string, string>>;
 
-interface Part {
-  properties: Record<string, Property>;
+interface Definition {
+  properties?: Record<string, Schema>;
   required?: ReadonlyArray<string>;
 }
 
-const PARTS: Record<string, Part> = file.$defs as Record<string, never>;
-const MODEL_PARTS: Record<ModelSource, string> = {
-  zoo: "ZooModel",
-  checkpoint: "CheckpointModel",
-  onnx: "OnnxModel",
-  python: "PythonModel",
-  ribbit: "RibbitModel",
-  cwt: "CwtModel",
-};
-const validators = new Map<string, Validator>();
+// As TypeScript reads the file, "string" is any text.
+const definitions = schema.$defs as unknown as Record<string, Definition>;
 
-/** Every fault that the schema knows of. None means that `config` is a Config. */
-export function problemsOf(config: UncheckedConfig): Problems {
-  const source = config.model["source"];
-  const part = MODEL_PARTS[source as ModelSource];
-  return {
-    ...(part === undefined ? { "model.source": "Choose a model." } : faultsOf(part, config.model, "model.")),
-    ...faultsOf("OutputConfig", config["output"], "output."),
-    ...faultsOf("InferenceConfig", config["inference"], "inference."),
-    ...faultsOf("InputConfig", config["input"], "input."),
-    ...(hasInput(config["input"]) ? {} : { input: "Choose recordings." }),
-    ...nameFault(config["name"]),
-    ...formatFault(config["output"]),
-  };
+/** What a field's text may not be, by its own schema; null where it may. */
+export function fieldProblem(draft: Draft, field: Field): string | null {
+  const [definition, name] = schemaPlace(draft, field);
+  const value = parse(textOf(draft, field), field.kind);
+  if (value === undefined) return definition?.required?.includes(name) ? "This is needed." : null;
+  const own = definition?.properties?.[name];
+  if (!own || new Validator(own, "2020-12").validate(value).valid) return orderProblem(value, field);
+  return wordsFor(own, field);
 }
 
-export function isConfig(config: unknown, problems: Problems): config is Config {
-  return Object.keys(problems).length === 0 && config !== undefined;
+/** Every problem that the schema sees. */
+export function schemaProblems(draft: Draft): Problems {
+  const found = fieldsOf(draft).flatMap((field) => {
+    const problem = fieldProblem(draft, field);
+    return problem === null ? [] : [[field.place, problem] as const];
+  });
+  const missing: [string, string][] = [];
+  if (draft.folders.length + draft.files.length === 0) missing.push(["input", "Choose recordings."]);
+  if (draft.source === "zoo" && draft.zooName === "") missing.push(["model", "Choose a model."]);
+  return Object.fromEntries([...missing, ...found]);
 }
 
-/** The faults that config/validate found: the first of each field. */
-export function problemsByField(errors: ReadonlyArray<ConfigProblem>): Problems {
-  const found: Record<string, string> = {};
-  for (const { path, message } of errors) found[fieldOf(path)] ??= message;
-  return found;
+/** Where an error of the sidecar belongs: "$.model.signalBandHz[0]" is at "model.signalBandHz". */
+export function placeOf(draft: Draft, path: string): string {
+  const place = path.replace(/^\$\.?/, "").replace(/\[\d+\]/g, "");
+  if (fieldsOf(draft).some((field) => field.place === place)) return place;
+  const [room = ""] = place.split(".");
+  return room === "model" || room === "input" ? room : "";
 }
 
-/** "$.model.signalBandHz[0]" is of the field "model.signalBandHz"; "$" is of none, "". */
-export function fieldOf(path: string): string {
-  return path.replace(/^\$\.?/, "").replace(/\[.*$/, "").split(".").slice(0, 2).join(".");
+function schemaPlace(draft: Draft, field: Field): [Definition | undefined, string] {
+  const [room = "", name = room] = field.place.split(".");
+  const title = { model: SOURCE_DEFINITION[draft.source], inference: "InferenceConfig", output: "OutputConfig" }[room] ?? "Config";
+  return [definitions[title], name];
 }
 
-function faultsOf(name: string, value: unknown, prefix: string): Record<string, string> {
-  const part = PARTS[name];
-  if (part === undefined || typeof value !== "object" || value === null) return {};
-  const faults: Record<string, string> = {};
-  for (const field of part.required ?? []) {
-    if (!(field in value)) faults[prefix + field] = "This is needed.";
-  }
-  for (const { instanceLocation } of validatorOf(name).validate(value).errors) {
-    const field = instanceLocation.split("/")[1];
-    const property = field === undefined ? undefined : part.properties[field];
-    if (property !== undefined) faults[prefix + field] = expectationOf(property);
-  }
-  return faults;
+/** The lower end of a range comes first, which JSON Schema cannot say. */
+function orderProblem(value: unknown, { kind }: Field): string | null {
+  const ranges = kind === "range" ? [value] : kind === "ranges" ? (value as ReadonlyArray<unknown>) : [];
+  const isTurned = ranges.some((range) => Array.isArray(range) && Number(range[0]) >= Number(range[1]));
+  return isTurned ? "The lower end comes first." : null;
 }
 
-function validatorOf(name: string): Validator {
-  const known = validators.get(name);
-  if (known !== undefined) return known;
-  const schema = { $schema: file.$schema, $ref: `#/$defs/${name}`, $defs: file.$defs } as unknown as Schema;
-  const made = new Validator(schema, "2020-12", false);
-  validators.set(name, made);
-  return made;
-}
-
-function hasInput(input: unknown): boolean {
-  return Object.values(input ?? {}).some((paths) => Array.isArray(paths) && paths.length > 0);
-}
-
-function nameFault(name: unknown): Problems {
-  return typeof name === "string" && name.length > 200 ? { name: "A name has at most 200 characters." } : {};
-}
-
-function formatFault(output: unknown): Problems {
-  const isEmpty = typeof output === "object" && output !== null && "formats" in output && Array.isArray(output.formats) && output.formats.length === 0;
-  return isEmpty ? { "output.formats": "Choose at least one format." } : {};
+function wordsFor(own: Schema, { kind, unit }: Field): string {
+  const measured = unit ? `, in ${unit}` : "";
+  if (kind === "range") return `Two numbers: 200-2000${measured}.`;
+  if (kind === "ranges") return `Two numbers a line: 200-2000${measured}.`;
+  if (own.pattern) return `It looks like this: ${own.description ?? own.pattern}.`;
+  const { minimum, maximum } = (own.anyOf ?? [own]).find((option) => option.minimum !== undefined) ?? own;
+  if (minimum !== undefined && maximum !== undefined) return `From ${minimum} to ${maximum}${measured}.`;
+  if (minimum !== undefined) return `At least ${minimum}${measured}.`;
+  return kind === "number" || kind === "auto-number" ? `A number${measured}.` : "This is too long.";
 }

@@ -10,7 +10,7 @@ export interface ScanTotals {
   count: number;
   bytes: number;
   seconds: number;
-  /** Recordings that can be listed but not read as they should be, and paths that were left out. */
+  /** Recordings that are not as their names say, and paths that were left out. */
   problems: ReadonlyArray<SkippedPath>;
   sampleRates: ReadonlyArray<number>;
   error: unknown;
@@ -22,7 +22,7 @@ export interface FolderScan {
   controller: AbortController;
 }
 
-const NOTHING: ScanTotals = { isRunning: true, count: 0, bytes: 0, seconds: 0, problems: [], sampleRates: [], error: null };
+export const NOTHING: ScanTotals = { isRunning: true, count: 0, bytes: 0, seconds: 0, problems: [], sampleRates: [], error: null };
 
 class Scans {
   private readonly scans = new Map<string, FolderScan>();
@@ -69,7 +69,7 @@ class Scans {
   }
 
   private add(scan: FolderScan, rows: ReadonlyArray<ScannedFile>): void {
-    scan.files.push(...rows);
+    for (const row of rows) scan.files.push(row);
     scan.totals = addRows(scan.totals, rows);
     this.redraw();
   }

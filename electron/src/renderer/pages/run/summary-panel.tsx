@@ -7,7 +7,7 @@ import { call } from "../../api/client.js";
 import { useEnvironmentChoice, useSurroundings } from "../../api/start.js";
 import { useJobs } from "../../api/use-jobs.js";
 import { ErrorNotice } from "../../components/error-notice.js";
-import { formatBytes, formatCount, formatDuration } from "../../formats.js";
+import { fileName, formatBytes, formatCount, formatDuration } from "../../formats.js";
 import { go } from "../../routing.js";
 import { configOf, fieldsOf, parse } from "./draft.js";
 import { costPerSecond } from "./estimate.js";
@@ -92,8 +92,10 @@ function ProblemList({ state: { draft, problems, validation } }: { state: DraftS
 
 /** A job's model as its list names it. */
 function jobModelName(source: string, zooName: string, texts: Readonly<Record<string, string>>): string {
+  const [className, path] = [texts[`${source} model.className`] ?? "", fileName(texts[`${source} model.path`] ?? "")];
   if (source === "zoo") return zooName;
-  return texts[`${source} model.className`] ?? texts[`${source} model.path`] ?? source;
+  if (source === "checkpoint" || source === "onnx") return path;
+  return source === "python" ? `${className} of ${path}` : `${source.toUpperCase()}: ${className}`;
 }
 
 function clipSecondsOf({ source, texts }: DraftState["draft"]): number | null {

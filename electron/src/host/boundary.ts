@@ -71,12 +71,13 @@ function looksLikePath(text: string): boolean {
   return isAbsolute(text) || text.startsWith("file:");
 }
 
-/** The sidecar understands file: URIs wherever it asks for a path. */
-function asPath(text: string): string {
+/** The sidecar understands file: URIs wherever it asks for a path, and a query in one as it likes. @throws AppFault */
+export function asPath(text: string): string {
   if (!text.startsWith("file:")) return text;
   try {
-    return fileURLToPath(text);
+    if (!/[?#]/.test(text)) return fileURLToPath(text);
   } catch {
-    throw new AppFault("refused", `${text} cannot be checked.`, "Give the path itself.");
+    // Below, as what cannot be told.
   }
+  throw new AppFault("refused", `Nobody can tell which file ${text} is.`, "Give its path; rename a file whose name is not UTF-8.");
 }

@@ -6,6 +6,7 @@ import type { Guard } from "../main/ipc.js";
 import { AppFault, resultOf } from "../main/outcomes.js";
 import type { SidecarClient } from "../main/sidecar-client.js";
 import type { Boundary } from "./boundary.js";
+import { checkLinks } from "./links.js";
 
 type Params = Record<string, unknown>;
 
@@ -24,6 +25,7 @@ export class FolderGuard implements Guard {
   async call(method: MethodName, params: Params): Promise<Params> {
     this.boundary.checkAll(params);
     if (params["delivery"] === "file") throw new AppFault("refused", "Files of the server cannot be delivered to a browser.", "Ask for inline delivery.");
+    if (params["config"] !== undefined && method !== "config/save") await checkLinks(params["config"], this.boundary);
     if (typeof params["jobId"] === "string") await this.checkJob(params["jobId"]);
     if (method === "jobs/resume") await this.checkConfigOf(params);
     if (method === "inference/run" && typeof params["configPath"] === "string") return this.withLoadedConfig(params, params["configPath"]);
@@ -63,6 +65,7 @@ export class FolderGuard implements Guard {
   private async loadConfig(path: string): Promise<unknown> {
     const { config } = resultOf(await this.client.call("config/load", { path }));
     this.boundary.checkAll(config);
+    await checkLinks(config, this.boundary);
     return config;
   }
 

@@ -131,6 +131,7 @@ describe("the allowed folders", () => {
     ["a link", "audio/info", () => ({ path: inside("link/a.wav") })],
     ["a URI", "audio/info", () => ({ path: pathToFileURL(outside("a.wav")).href })],
     ["a URI with a way up", "audio/info", () => ({ path: `${pathToFileURL(host.root).href}/%2e%2e/outside/a.wav` })],
+    ["a URI with a query", "audio/info", () => ({ path: `${pathToFileURL(host.root).href}/a.wav?/../../outside/a.wav` })],
     ["a relative path", "audio/info", () => ({ path: "a.wav" })],
     ["an empty path", "folders/scan", () => ({ folder: "" })],
     ["a folder that begins alike", "folders/scan", () => ({ folder: `${host.root}-other` })],
@@ -166,6 +167,25 @@ describe("the allowed folders", () => {
     for (const [method, field] of [["inference/run", "configPath"], ["config/validate", "path"]] as const) {
       expect(await page.call(method, { [field]: inside("sly.json") })).toMatchObject(REFUSED);
     }
+  });
+
+  it.each<[string, () => unknown]>([
+    ["a folder", () => ({ folders: [host.root] })],
+    ["a folder given as a URI", () => ({ folders: [pathToFileURL(host.root).href] })],
+    ["a pattern", () => ({ patterns: [inside("*/*.wav")] })],
+    ["a pattern of any depth", () => ({ patterns: [inside("**/*.wav")] })],
+  ])("bind links that are met on the way through %s", async (_, input) => {
+    for (const method of ["inference/run", "config/validate"]) {
+      const outcome = await page.call(method, { config: { ...config(inside("out")), input: input() } });
+      expect(outcome).toMatchObject({ ...REFUSED, error: { message: expect.stringContaining(host.root) as string } });
+    }
+  });
+
+  it("let patterns pass that meet no link", async () => {
+    mkdirSync(inside("site"));
+    writeFileSync(inside("site/a.wav"), SECOND_OF_SILENCE);
+    const outcome = await page.call("config/validate", { config: { ...config(inside("out")), input: { patterns: [inside("site/*.wav")] } } });
+    expect(outcome).toMatchObject({ ok: true, result: { files: { valid: [inside("site/a.wav")] } } });
   });
 
   it("bind what goes on in a job's folder", async () => {

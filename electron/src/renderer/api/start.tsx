@@ -27,15 +27,16 @@ export async function loadStart(): Promise<Start> {
 export function StartProvider({ start, children }: { start: Start; children: ReactNode }) {
   const [settings, setSettings] = useState(start.settings);
   const [sidecar, setSidecar] = useState(start.description.sidecar);
-  useEffect(
-    () =>
-      window.dipper.onEvent((event) => {
-        if (event.kind === "sidecar") setSidecar(event.state);
-        if (event.kind === "settings") setSettings(event.settings);
-        if (event.kind === "open") window.location.hash = `#/explore?path=${encodeURIComponent(event.path)}`;
-      }),
-    [],
-  );
+  useEffect(() => {
+    const stop = window.dipper.onEvent((event) => {
+      if (event.kind === "sidecar") setSidecar(event.state);
+      if (event.kind === "settings") setSettings(event.settings);
+      if (event.kind === "open") window.location.hash = `#/explore?path=${encodeURIComponent(event.path)}`;
+    });
+    // What was told between the first description and this moment had no listener.
+    command("app/describe", {}).then(({ sidecar: now }) => setSidecar(now), () => undefined);
+    return stop;
+  }, []);
   const change = useCallback(async (changes: Partial<Settings>) => {
     setSettings((before) => ({ ...before, ...changes }));
     setSettings(await command("settings/write", { changes }));

@@ -2,19 +2,11 @@
 import { Button, NativeSelect, NumberInput, RangeSlider, Switch, Text } from "@mantine/core";
 import { useState } from "react";
 import { useSurroundings } from "../../api/start.js";
+import { COLORMAPS } from "../../components/colormaps.js";
 import type { Colormap } from "../../../shared/api.js";
 import type { Scale } from "./axes.js";
 import type { Look } from "./clip-view.js";
 
-export const COLORMAPS: ReadonlyArray<{ value: Colormap; label: string }> = [
-  { value: "magma", label: "Magma" },
-  { value: "viridis", label: "Viridis" },
-  { value: "inferno", label: "Inferno" },
-  { value: "plasma", label: "Plasma" },
-  { value: "turbo", label: "Turbo" },
-  { value: "greys", label: "Grey, loud is dark" },
-  { value: "greys_r", label: "Grey, loud is bright" },
-];
 const SCALES = [{ value: "linear", label: "Linear" }, { value: "mel", label: "Mel" }, { value: "log", label: "Logarithmic" }];
 const WINDOWS = [128, 256, 512, 1024, 2048, 4096].map((samples) => ({ value: String(samples), label: `${samples} samples` }));
 const SPEEDS = [{ value: "1", label: "Normal" }, { value: "0.5", label: "Half as fast" }, { value: "0.25", label: "Quarter" }, { value: "0.1", label: "Tenth (bats)" }, { value: "2", label: "Twice as fast" }];

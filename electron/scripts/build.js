@@ -13,7 +13,7 @@ const REQUIRE = "import { createRequire } from 'node:module'; const require = cr
 
 /** @type {{ entry: string, file: string, options: import("esbuild").BuildOptions }[]} */
 const TARGETS = [
-  { entry: "src/host/main.ts", file: "dist/host/main.js", options: { ...NODE, format: "esm", banner: { js: REQUIRE } } },
+  { entry: "src/host/main.ts", file: "dist/host/main.js", options: { ...NODE, format: "esm", banner: { js: `#!/usr/bin/env node\n${REQUIRE}` } } },
   { entry: "src/host/browser-api.ts", file: "dist/host/browser-api.js", options: { platform: "browser", target: "es2022", format: "iife" } },
   { entry: "src/main/electron/main.ts", file: "dist/main/main.js", options: { ...NODE, format: "esm", banner: { js: REQUIRE } } },
   { entry: "src/preload/preload.ts", file: "dist/preload/preload.cjs", options: { ...NODE, format: "cjs" } },

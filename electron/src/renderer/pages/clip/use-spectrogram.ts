@@ -1,6 +1,7 @@
 // The spectrogram of what is shown: the newest request wins, the one before stays in sight until it is answered.
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useDebouncedValue } from "@mantine/hooks";
+import { useMemo } from "react";
 import type { Clip } from "../../../generated/contract.js";
 import { call } from "../../api/client.js";
 import { spectrogramOf } from "./clip-view.js";
@@ -19,17 +20,18 @@ export interface Drawn {
 }
 
 export function useSpectrogram(path: string, stretch: Stretch, look: Look, size: Size) {
-  const { colormap, decibelRange, frequencyRangeHz, scale, windowSamples } = look;
-  const [wanted] = useDebouncedValue({ path, stretch, colormap, decibelRange, frequencyRangeHz, scale, windowSamples, ...size }, DEBOUNCE_MS, { leading: true });
+  const { width, height } = size;
+  // One object as long as nothing changes: what is debounced is compared by identity.
+  const now = useMemo(() => ({ path, stretch, spectrogram: spectrogramOf(look, Math.min(2000, width), Math.min(1200, height)) }), [path, stretch, look, width, height]);
+  const [wanted] = useDebouncedValue(now, DEBOUNCE_MS, { leading: true });
   return useQuery({
     queryKey: ["spectrogram", wanted],
-    enabled: wanted.width > 0 && wanted.height > 0,
+    enabled: Boolean(wanted.spectrogram.widthPixels && wanted.spectrogram.heightPixels),
     placeholderData: keepPreviousData,
     staleTime: Infinity,
     gcTime: 60_000,
     queryFn: async ({ signal }): Promise<Drawn> => {
-      const { start, end } = wanted.stretch;
-      const spectrogram = spectrogramOf({ ...look, ...wanted }, Math.min(2000, wanted.width), Math.min(1200, wanted.height));
+      const { stretch: { start, end }, spectrogram } = wanted;
       const clip = await call("audio/clip", { path: wanted.path, startSeconds: start, endSeconds: end, spectrogram, include: ["spectrogram"], delivery: "inline" }, { signal });
       if (clip.spectrogram?.kind !== "inline") throw new Error("There is no spectrogram in the answer.");
       return { clip, address: `data:${clip.spectrogram.mime};base64,${clip.spectrogram.base64}` };

@@ -20,6 +20,7 @@ const PADDING = 24;
 const PICTURE = { widthPixels: 320, heightPixels: 176 } as const;
 
 export function DetectionGrid({ detections }: { detections: Detections }) {
+  const { settings } = useSurroundings();
   const pictures = usePictures();
   const scroller = useRef<HTMLDivElement>(null);
   const { ref, width } = useElementSize();
@@ -34,7 +35,7 @@ export function DetectionGrid({ detections }: { detections: Detections }) {
   });
   const visible = rows.getVirtualItems();
   const [first, last] = [(visible[0]?.index ?? 0) * columns, ((visible.at(-1)?.index ?? 0) + 1) * columns - 1];
-  useWanted(detections, pictures, first, last);
+  useWanted(detections, pictures, first, Math.max(2 * last - first, first + settings.cardsPerPage - 1));
   const [focused, setFocused] = useState(0);
   useEffect(() => () => player.stop(), []);
   const focus = (index: number) => {
@@ -93,10 +94,9 @@ function usePictures(): Pictures {
   return useMemo(() => new Pictures({ ...PICTURE, colormap, decibelRange, frequencyRangeHz }), [colormap, decibelRange, frequencyRangeHz]);
 }
 
-/** Fetch the rows in sight, then draw them; those that come next after them. */
-function useWanted(detections: Detections, pictures: Pictures, first: number, last: number): void {
+/** Fetch the rows in sight and those that come next, then draw them in this order. */
+function useWanted(detections: Detections, pictures: Pictures, first: number, ahead: number): void {
   useEffect(() => {
-    const ahead = last + (last - first);
     detections.want(first, ahead);
     const wanted: Found[] = [];
     for (let index = first; index <= Math.min(ahead, detections.count - 1); index += 1) {

@@ -2,7 +2,6 @@
 import { NativeSelect, Paper, Stack, Text, Title } from "@mantine/core";
 import { useSurroundings } from "../../api/start.js";
 import type { Colormap } from "../../../shared/api.js";
-import { COLORMAPS } from "../clip/look-controls.js";
 import { RangeSetting } from "./range-setting.js";
 import type { Range } from "./ranges.js";
 

@@ -2,6 +2,7 @@
 import { NativeSelect, Paper, Stack, Text, Title } from "@mantine/core";
 import { useSurroundings } from "../../api/start.js";
 import type { Colormap } from "../../../shared/api.js";
+import { COLORMAPS } from "../../components/colormaps.js";
 import { RangeSetting } from "./range-setting.js";
 import type { Range } from "./ranges.js";
 

@@ -1,4 +1,4 @@
-// How the app looks, and how many cards a page of Explore has.
+// How the app looks, and how many cards Explore draws ahead.
 import { NumberInput, Paper, SegmentedControl, Stack, Text, Title } from "@mantine/core";
 import { useSurroundings } from "../../api/start.js";
 import type { Settings } from "../../../shared/api.js";
@@ -16,8 +16,9 @@ export function AppearanceCard() {
           <SegmentedControl aria-label="Theme" data={THEMES} value={settings.theme} onChange={(theme) => void change({ theme: theme as Settings["theme"] })} />
         </div>
         <NumberInput
-          label="Cards on a page of Explore"
-          w={220}
+          label="Cards that Explore draws ahead"
+          description="More make scrolling smoother and take more of the computer."
+          w={320}
           min={1}
           max={200}
           allowDecimal={false}

@@ -1,5 +1,4 @@
 // A detection: its spectrogram, score, place and recording. A click plays it.
-import { Tooltip } from "@mantine/core";
 import { LoaderCircle, Maximize2, Pause, Play, TriangleAlert } from "lucide-react";
 import { memo } from "react";
 import { player, usePlayerKind } from "../../api/player.js";
@@ -40,9 +39,7 @@ export const DetectionCard = memo(function DetectionCard({ index, found, picture
       <div className="card-line">
         <span className="card-score">{formatScore(found.score)}</span>
         <span className="quiet">{time} – {formatClock(found.endSeconds)}</span>
-        <Tooltip label="Open (O)">
-          <button type="button" className="card-open" tabIndex={-1} aria-label={`Open ${name} at ${time}`} onClick={() => onOpen(found)}><Maximize2 size={14} /></button>
-        </Tooltip>
+        <button type="button" className="card-open" tabIndex={-1} title="Open (O)" aria-label={`Open ${name} at ${time}`} onClick={() => onOpen(found)}><Maximize2 size={14} /></button>
       </div>
       <div className="card-file quiet" title={found.path}>{name}</div>
     </div>

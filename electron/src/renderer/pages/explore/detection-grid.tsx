@@ -19,12 +19,21 @@ const ROW_PIXELS = 222;
 const PADDING = 24;
 const PICTURE = { widthPixels: 320, heightPixels: 176 } as const;
 
+/** How far a view was scrolled, by its address: coming back from a clip shows the same place. */
+const places = new Map<string, number>();
+
 export function DetectionGrid({ detections }: { detections: Detections }) {
   const { settings } = useSurroundings();
   const pictures = usePictures();
   const scroller = useRef<HTMLDivElement>(null);
   const { ref, width } = useElementSize();
   const columns = Math.max(1, Math.floor((width - 2 * PADDING) / CARD_PIXELS));
+  const [address] = useState(() => window.location.hash);
+  const [place] = useState(() => places.get(address) ?? 0);
+  const isLaidOut = width > 0;
+  useEffect(() => {
+    if (isLaidOut && place > 0) scroller.current?.scrollTo({ top: place });
+  }, [isLaidOut, place]);
   const rows = useVirtualizer({
     count: Math.ceil(detections.count / columns),
     getScrollElement: () => scroller.current,
@@ -67,7 +76,7 @@ export function DetectionGrid({ detections }: { detections: Detections }) {
   if (detections.isPending) return <Waiting text="Looking for detections" />;
   if (detections.count === 0) return <EmptyState Icon={SearchX} title="No detections here">No score of this class lies in the chosen range. Widen the range, or choose another class.</EmptyState>;
   return (
-    <div ref={scroller} className="detection-scroller" onKeyDown={onKey} role="grid" aria-label="Detections" aria-rowcount={Math.ceil(detections.count / columns)}>
+    <div ref={scroller} className="detection-scroller" onScroll={(event) => window.location.hash === address && places.set(address, event.currentTarget.scrollTop)} onKeyDown={onKey} role="grid" aria-label="Detections" aria-rowcount={Math.ceil(detections.count / columns)}>
       <div ref={ref} style={{ height: rows.getTotalSize(), position: "relative" }}>
         {width > 0 && visible.map((row) => (
           <div key={row.key} role="row" aria-rowindex={row.index + 1} className="detection-row" style={{ transform: `translateY(${row.start}px)`, gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` }}>

@@ -16,7 +16,9 @@ export function JobLog({ job }: { job: Job }) {
     refetchInterval: isActive(job) ? FOLLOW_MS : false,
   });
   const box = useRef<HTMLPreElement>(null);
-  useEffect(() => box.current?.scrollTo({ top: box.current.scrollHeight }), [data]);
+  useEffect(() => {
+    if (box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [data]);
   if (!data || data.lines.length === 0) return null;
   return (
     <section>

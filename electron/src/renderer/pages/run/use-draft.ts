@@ -28,7 +28,7 @@ export function useDraft(): DraftState {
   useEffect(() => keepDraft(draft), [draft]);
   const own = useMemo(() => schemaProblems(draft), [draft]);
   const [settled] = useDebouncedValue(draft, VALIDATE_MS);
-  const { data, error } = useQuery({
+  const { data, error, isPlaceholderData } = useQuery({
     queryKey: ["validation", settled],
     enabled: Object.keys(schemaProblems(settled)).length === 0,
     placeholderData: keepPreviousData,
@@ -36,8 +36,10 @@ export function useDraft(): DraftState {
     queryFn: ({ signal }) => call("config/validate", { config: configOf(settled) }, { signal }),
   });
   const isLookedAt = Object.keys(own).length === 0;
+  // Start waits for the answer about what stands there now, not about what stood there a moment ago.
+  const isCurrent = settled === draft && !isPlaceholderData;
   const problems = useMemo(() => ({ ...(isLookedAt && data ? sidecarProblems(draft, data) : {}), ...own }), [draft, data, own, isLookedAt]);
-  return { draft, change: setDraft, problems, validation: isLookedAt ? data : undefined, error };
+  return { draft, change: setDraft, problems, validation: isLookedAt && isCurrent ? data : undefined, error };
 }
 
 function sidecarProblems(draft: Draft, { errors }: Validation): Problems {

@@ -1,9 +1,9 @@
 // Room on the disk, and model weights that were fetched on another computer.
 import { Alert, Button, Group, Paper, Stack, Text, Title } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import type { Progress } from "../../../generated/contract.js";
-import { call } from "../../api/client.js";
+import { call, DipperError } from "../../api/client.js";
 import { useEnvironmentChoice } from "../../api/start.js";
 import { ErrorNotice } from "../../components/error-notice.js";
 import { usePathPicker } from "../../components/path-picker.js";
@@ -31,9 +31,13 @@ export function WeightsCard() {
   const picker = usePathPicker();
   const queries = useQueryClient();
   const [progress, setProgress] = useState<Progress | null>(null);
+  const controller = useRef<AbortController | null>(null);
   const take = useMutation({
-    mutationFn: (path: string) => call("models/import", { path, environment }, { onProgress: setProgress }),
-    onMutate: () => setProgress(null),
+    mutationFn: (path: string) => {
+      setProgress(null);
+      controller.current = new AbortController();
+      return call("models/import", { path, environment }, { signal: controller.current.signal, onProgress: setProgress });
+    },
     onSuccess: () => queries.invalidateQueries({ queryKey: ["models"] }),
   });
   const choose = async () => {
@@ -45,12 +49,19 @@ export function WeightsCard() {
       <Title order={2} size="h4" mb={4}>Model weights</Title>
       <Text size="sm" className="quiet" mb="sm">For a computer without internet: fetch a model elsewhere, bring its cache folder here, and take it over. Torch's, Hugging Face's and the zoo's own folders are known.</Text>
       <Stack gap="sm" align="flex-start">
-        <ErrorNotice error={take.error} title="The weights were not taken over" />
-        <Button variant="default" loading={take.isPending} onClick={() => void choose()}>Choose a folder…</Button>
+        {!wasCancelled(take.error) && <ErrorNotice error={take.error} title="The weights were not taken over" />}
+        {take.isPending
+          ? <Button variant="default" onClick={() => controller.current?.abort()}>Cancel</Button>
+          : <Button variant="default" onClick={() => void choose()}>Choose a folder…</Button>}
+        {wasCancelled(take.error) && <Text size="sm" role="status">Cancelled. What was taken over already stays.</Text>}
         {take.isPending && <Waiting text="Taking the weights over" progress={progress} />}
         {take.data && <Alert color="teal" variant="light" role="status">{importedSentence(take.data)}</Alert>}
       </Stack>
       {picker.dialog}
     </Paper>
   );
+}
+
+function wasCancelled(error: unknown): boolean {
+  return error instanceof DipperError && error.isCancelled;
 }

@@ -1,5 +1,5 @@
 // Colours and type, light and dark.
-import { createTheme, MantineProvider } from "@mantine/core";
+import { Anchor, createTheme, MantineProvider } from "@mantine/core";
 import type { MantineColorsTuple } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import type { ReactNode } from "react";
@@ -13,7 +13,7 @@ const slate: MantineColorsTuple = [
 
 const theme = createTheme({
   primaryColor: "river",
-  primaryShade: { light: 7, dark: 6 },
+  primaryShade: 7,
   autoContrast: true,
   colors: { river, dark: slate },
   fontFamily: "'Inter Variable', system-ui, sans-serif",
@@ -22,6 +22,8 @@ const theme = createTheme({
   cursorType: "pointer",
   focusRing: "auto",
   respectReducedMotion: true,
+  // Links in sentences are told by more than their colour.
+  components: { Anchor: Anchor.extend({ defaultProps: { underline: "always" } }) },
 });
 
 interface Properties {

@@ -1,6 +1,6 @@
 // Pictures of every page, light and dark, for docs/screenshots: npm run screenshots -- FOLDER_WITH_RECORDINGS [WIDTH HEIGHT OUT]
-import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
-import { extname, join } from "node:path";
+import { copyFileSync, mkdirSync, readdirSync, realpathSync } from "node:fs";
+import { dirname, extname, join } from "node:path";
 import type { Browser } from "playwright-core";
 import { openApp, show, startBrowser } from "./browser.js";
 import { makeFolders, startHost } from "./host.js";
@@ -11,11 +11,13 @@ type Pages = ReadonlyArray<[name: string, hash: string, filled: string]>;
 
 const [source, width = "1280", height = "800", out = join(CHECKOUT, "docs", "screenshots")] = process.argv.slice(2);
 if (!source) throw new Error("Name a folder with recordings.");
-const folders = makeFolders({ python: developmentPython() });
+const python = developmentPython();
+if (!python) throw new Error("The development environment is not there: python3 dev.py setup.");
+const folders = makeFolders({ python });
 const recordings = readdirSync(source).filter((name) => extname(name) === ".wav");
 for (const name of recordings) copyFileSync(join(source, name), join(folders.audio, name));
 mkdirSync(out, { recursive: true });
-const host = await startHost(folders, [CHECKOUT]);
+const host = await startHost(folders, [CHECKOUT, dirname(realpathSync(python))]);
 const browser = await startBrowser();
 try {
   const pages = await preparedPages(browser, host.address, folders);

@@ -73,13 +73,15 @@ def contract(_options: argparse.Namespace) -> None:
 def bench(options: argparse.Namespace) -> None:
     """The side-by-side benchmarks (all, or those named)"""
     python, _ = setup.ensure_sidecar_environment(), setup.ensure_ml_environment()
-    known = {path.stem: path for path in sorted((ROOT / "benchmarks").glob("*.py")) if not path.stem.startswith("_")}
+    folder = ROOT / "benchmarks"
+    known = {path.stem: path for path in sorted([*folder.glob("*.py"), *folder.glob("*.mjs")]) if path.stem[0] != "_"}
     unknown = [name for name in options.rest if name not in known]
     if unknown:
         sys.exit(f"There is no benchmark {', '.join(unknown)}; there are {', '.join(known)}.")
     for name in options.rest or known:
         print(f"dev: benchmark {name}", flush=True)
-        run([python, known[name]], cwd=ROOT)
+        program = python if known[name].suffix == ".py" else ensure_app().program
+        run([program, known[name]], cwd=ROOT)
 
 
 def build_runtime(_options: argparse.Namespace) -> None:

@@ -12,7 +12,8 @@ import { formatCount } from "../../formats.js";
 import { go } from "../../routing.js";
 import type { Detections, Found } from "./detections.js";
 import { DetectionCard } from "./detection-card.js";
-import { pictureKey, Pictures } from "./pictures.js";
+import { pictureKey, picturesFor } from "./pictures.js";
+import type { Pictures } from "./pictures.js";
 
 const CARD_PIXELS = 236;
 const ROW_PIXELS = 222;
@@ -30,10 +31,6 @@ export function DetectionGrid({ detections }: { detections: Detections }) {
   const columns = Math.max(1, Math.floor((width - 2 * PADDING) / CARD_PIXELS));
   const [address] = useState(() => window.location.hash);
   const [place] = useState(() => places.get(address) ?? 0);
-  const isLaidOut = width > 0;
-  useEffect(() => {
-    if (isLaidOut && place > 0) scroller.current?.scrollTo({ top: place });
-  }, [isLaidOut, place]);
   const rows = useVirtualizer({
     count: Math.ceil(detections.count / columns),
     getScrollElement: () => scroller.current,
@@ -41,12 +38,15 @@ export function DetectionGrid({ detections }: { detections: Detections }) {
     overscan: 2,
     paddingStart: 4,
     paddingEnd: PADDING,
+    initialOffset: place,
+    useFlushSync: false, // scrolling stays smooth; cards may come a frame later
   });
   const visible = rows.getVirtualItems();
   const [first, last] = [(visible[0]?.index ?? 0) * columns, ((visible.at(-1)?.index ?? 0) + 1) * columns - 1];
   useWanted(detections, pictures, first, Math.max(2 * last - first, first + settings.cardsPerPage - 1));
   const [focused, setFocused] = useState(0);
   useEffect(() => () => player.stop(), []);
+  useEffect(() => pictures.forgetFailures(), [pictures]);
   const focus = (index: number) => {
     const next = Math.min(detections.count - 1, Math.max(0, index));
     setFocused(next);
@@ -97,10 +97,11 @@ export function openClip(found: Found): void {
   go("clip", { path, start: startSeconds, end: endSeconds, score, class: className, back: window.location.hash });
 }
 
+/** Those of the last settings are kept for as long as the app is open: what was seen before is shown at once. */
 function usePictures(): Pictures {
   const { settings } = useSurroundings();
   const { colormap, decibelRange, frequencyRangeHz } = settings;
-  return useMemo(() => new Pictures({ ...PICTURE, colormap, decibelRange, frequencyRangeHz }), [colormap, decibelRange, frequencyRangeHz]);
+  return useMemo(() => picturesFor({ ...PICTURE, colormap, decibelRange, frequencyRangeHz }), [colormap, decibelRange, frequencyRangeHz]);
 }
 
 /** Fetch the rows in sight and those that come next, then draw them in this order. */

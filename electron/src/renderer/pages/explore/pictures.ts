@@ -26,6 +26,11 @@ export class Pictures {
     return this.drawn.get(key);
   }
 
+  /** What failed may be tried again: a recording may be back, or the sidecar. */
+  forgetFailures(): void {
+    for (const [key, picture] of this.drawn) if (picture.kind === "failed") this.drawn.delete(key);
+  }
+
   /** These are in sight or near it, the most urgent first; all others are not wanted any more. */
   want(wanted: ReadonlyArray<Found>): void {
     this.wanted = wanted;
@@ -85,6 +90,15 @@ export class Pictures {
     }
     for (const listener of this.listeners.get(key) ?? []) listener();
   }
+}
+
+let latest: { key: string; pictures: Pictures } | null = null;
+
+/** The pictures drawn with these settings; those of other settings are forgotten. */
+export function picturesFor(spectrogram: SpectrogramSettings): Pictures {
+  const key = JSON.stringify(spectrogram);
+  if (latest?.key !== key) latest = { key, pictures: new Pictures(spectrogram) };
+  return latest.pictures;
 }
 
 /** The picture of a detection, as soon as it is drawn. */

@@ -35,7 +35,7 @@ export default function EnvironmentPage() {
       <Stack className="reading" gap="lg">
         <ErrorNotice error={check.error} title="The environment cannot be checked" retry={changed} />
         {check.isPending && !setup.isRunning && <Waiting text="Looking at the environment" />}
-        {check.data && !setup.isRunning && <EnvironmentCard environment={check.data} onChange={changed} onRepair={() => void install({ force: true })} />}
+        {check.data && !setup.isRunning && <EnvironmentCard key={JSON.stringify(choice)} environment={check.data} onChange={changed} onRepair={() => void install({ force: true })} />}
         {settings.python === null && <InstallCard state={check.data?.status ?? "missing"} setup={setup} onInstall={(source) => void install(source)} />}
         <InterpreterCard onChange={changed} />
       </Stack>

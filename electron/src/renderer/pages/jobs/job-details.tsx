@@ -12,7 +12,7 @@ import { formatBytes } from "../../formats.js";
 import { go } from "../../routing.js";
 import { JobFailures } from "./job-failures.js";
 import { JobLog } from "./job-log.js";
-import { doneSentence, elapsed, formatMoment, isResumable, STATE } from "./job-words.js";
+import { doneSentence, elapsed, formatMoment, isResumable, progressSentence, STATE } from "./job-words.js";
 
 interface Properties {
   job: Job;
@@ -49,7 +49,7 @@ function LiveProgress({ job }: { job: Job }) {
   return (
     <div role="status" aria-live="off">
       <Progress value={percentage} size="lg" animated={job.state !== "queued"} aria-label="Progress" />
-      <Text size="sm" mt={6}>{job.state === "queued" ? "It begins when the jobs before it have ended." : `${Math.round(percentage)} % · ${job.progress?.message ?? "Preparing"}`}</Text>
+      <Text size="sm" mt={6}>{progressSentence(job)}</Text>
     </div>
   );
 }

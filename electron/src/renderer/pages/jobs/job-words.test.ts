@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Job } from "../../../generated/contract.js";
-import { doneSentence, elapsed, isResumable, STATE } from "./job-words.js";
+import { doneSentence, elapsed, isResumable, progressSentence, STATE } from "./job-words.js";
 
 const JOB: Job = {
   jobId: "a", jobFolder: "/jobs/a", name: "Owls", state: "running", model: "BirdNET", createdAt: "2026-05-01T00:00:00Z",
@@ -30,4 +30,15 @@ test("a clock that was set back does not make a run shorter than nothing", () =>
 test("exactly the jobs that have stopped early can be resumed", () => {
   const states = Object.keys(STATE) as Array<Job["state"]>;
   expect(states.filter((state) => isResumable({ state })).sort()).toEqual(["cancelled", "failed", "interrupted", "paused"]);
+});
+
+test("what runs tells how far it is and how long it still takes, once", () => {
+  const progress = { percentage: 41.6, message: "Scoring", etaSeconds: 185 };
+  expect(progressSentence({ state: "running", progress })).toBe("42 % · Scoring · about 3 min 05 s left");
+  expect(progressSentence({ state: "running", progress: { ...progress, message: "3 min left" } })).toBe("42 % · 3 min left");
+  expect(progressSentence({ state: "preparing", progress: null })).toBe("0 % · Preparing");
+});
+
+test("what waits says for what", () => {
+  expect(progressSentence({ state: "queued", progress: null })).toContain("jobs before it");
 });

@@ -26,6 +26,15 @@ export function doneSentence(job: Job): string {
   return parts.join(", ");
 }
 
+/** "42 % · 120 of 300 files · about 3 min 05 s left" of a job that waits or runs. */
+export function progressSentence({ state, progress }: Pick<Job, "state" | "progress">): string {
+  if (state === "queued") return "It begins when the jobs before it have ended.";
+  const parts = [`${Math.round(progress?.percentage ?? 0)} %`, progress?.message ?? "Preparing"];
+  const eta = progress?.etaSeconds ?? null;
+  if (eta !== null && !parts.join().includes(" left")) parts.push(`about ${formatDuration(eta)} left`);
+  return parts.join(" · ");
+}
+
 /** How long a run took, or takes so far; null where it never began. */
 export function elapsed(job: Pick<Job, "startedAt" | "endedAt">, now: number): string | null {
   if (job.startedAt === null) return null;

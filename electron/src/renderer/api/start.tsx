@@ -39,7 +39,13 @@ export function StartProvider({ start, children }: { start: Start; children: Rea
   }, []);
   const change = useCallback(async (changes: Partial<Settings>) => {
     setSettings((before) => ({ ...before, ...changes }));
-    setSettings(await command("settings/write", { changes }));
+    try {
+      setSettings(await command("settings/write", { changes }));
+    } catch (error) {
+      // What was refused must not look as if it were kept.
+      await command("settings/read", {}).then(setSettings, () => undefined);
+      throw error;
+    }
   }, []);
   const addRecent = useCallback(async (kind: RecentKind, path: string) => {
     setSettings(await command("recents/add", { kind, path }));

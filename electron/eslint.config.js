@@ -4,7 +4,7 @@ import hooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist/**", "node_modules/**", "src/generated/**", "src/examples/**", "**/*.js", "**/*.cjs", "**/*.mjs", "*.config.ts"] },
+  { ignores: ["**/dist/**", "**/node_modules/**", "**/src/generated/**", "**/src/examples/**", "**/*.js", "**/*.cjs", "**/*.mjs", "*.config.ts"] },
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   { languageOptions: { parserOptions: { project: ["tsconfig.json", "src/renderer/tsconfig.json"], tsconfigRootDir: import.meta.dirname } } },
@@ -19,5 +19,5 @@ export default tseslint.config(
       "@typescript-eslint/no-unnecessary-type-assertion": "off",
     },
   },
-  { files: ["src/renderer/**"], plugins: { "react-hooks": hooks }, rules: { "react-hooks/rules-of-hooks": "error", "react-hooks/exhaustive-deps": "error" } },
+  { files: ["**/*.tsx", "**/renderer/**/*.ts"], plugins: { "react-hooks": hooks }, rules: { "react-hooks/rules-of-hooks": "error", "react-hooks/exhaustive-deps": "error" } },
 );

@@ -11,8 +11,10 @@ was built against CUDA. Neither is needed to score: what is used is pure Python.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -26,6 +28,11 @@ _repaired: list[str] = []
 """Packages import once; what had to be done for it is told every time."""
 
 
+importing = threading.RLock()
+"""Held while packages with circular imports are imported for the first time: two threads that begin at different ends
+of such a circle get half a module, or a _DeadlockError."""
+
+
 def make_importable() -> tuple[str, ...]:
     """Import torchvision and torchaudio, repaired where needed. Returns the names of those repaired in this process.
 
@@ -35,7 +42,11 @@ def make_importable() -> tuple[str, ...]:
         One is missing, or cannot be imported even so.
     """
     repairs = {"torchvision": _describe_vision_operators, "torchaudio": _leave_out_native_audio}
-    _repaired.extend(name for name, repair in repairs.items() if _import_or_repair(name, repair))
+    with importing:
+        _repaired.extend(name for name, repair in repairs.items() if _import_or_repair(name, repair))
+        # Whoever needs it says what is wrong with it; here it is only imported by one thread, from its own beginning.
+        with contextlib.suppress(Exception):
+            importlib.import_module("opensoundscape")
     return tuple(_repaired)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from ml_runtime.compat import make_importable
+from ml_runtime.compat import importing, make_importable
 from ml_runtime.models.downloads import Watch
 from ml_runtime.models.names import nearest_names
 from ml_runtime.models.protocol import Model
@@ -218,7 +218,8 @@ def _load(config: ModelConfig, device: str, watch: Watch, *, trust: bool) -> Mod
 
 def _module(name: str) -> Any:
     """A source's module, imported when the first model of it is asked for: they bring libraries of their own."""
-    return importlib.import_module(f"ml_runtime.models.{name}")
+    with importing:
+        return importlib.import_module(f"ml_runtime.models.{name}")
 
 
 def choose_device(wanted: str) -> str:

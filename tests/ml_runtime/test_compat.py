@@ -80,3 +80,34 @@ def test_a_package_gets_torchaudios_native_part_out_of_its_way(tmp_path):
     (tmp_path / "torchaudio" / "_extension.py").write_text("raise OSError('Could not load this library')")
 
     assert answer(tmp_path)["repaired"] == ["torchaudio"]
+
+
+_TOGETHER = """
+import threading
+from ml_runtime.models.registry import check_model, list_models
+from schemas.config import RibbitModel
+
+model = RibbitModel(class_name="toad", signal_band_hz=(2000, 2500), pulse_rate_hz=(13, 22))
+begin = threading.Barrier(2)
+failed = []
+
+def attempt(work):
+    begin.wait()
+    try:
+        work()
+    except BaseException as error:
+        failed.append(repr(error))
+
+threads = [threading.Thread(target=attempt, args=[work]) for work in (list_models, lambda: check_model(model, "auto"))]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(failed)
+"""
+
+
+def test_two_threads_may_import_the_packages_at_the_same_time() -> None:
+    finished = subprocess.run([sys.executable, "-c", _TOGETHER], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (finished.stdout.strip(), finished.returncode) == ("[]", 0), finished.stderr

@@ -11,7 +11,6 @@ was built against CUDA. Neither is needed to score: what is used is pure Python.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import sys
 import threading
@@ -44,9 +43,6 @@ def make_importable() -> tuple[str, ...]:
     repairs = {"torchvision": _describe_vision_operators, "torchaudio": _leave_out_native_audio}
     with importing:
         _repaired.extend(name for name, repair in repairs.items() if _import_or_repair(name, repair))
-        # Whoever needs it says what is wrong with it; here it is only imported by one thread, from its own beginning.
-        with contextlib.suppress(Exception):
-            importlib.import_module("opensoundscape")
     return tuple(_repaired)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_runtime import results, run
-from ml_runtime.compat import make_importable
+from ml_runtime.compat import importing, make_importable
 from ml_runtime.models.imports import import_weights
 from ml_runtime.models.registry import ModelProvider, check_model, list_models
 from ml_runtime.pipeline.choices import Choices
@@ -57,7 +57,8 @@ class Worker:
         make_importable()
         for name in ("opensoundscape", "bioacoustics_model_zoo"):
             call.token.raise_if_cancelled()
-            importlib.import_module(name)
+            with importing:
+                importlib.import_module(name)
         return WorkerDescription(
             python_path=sys.executable,
             python_version=platform.python_version(),
